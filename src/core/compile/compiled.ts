@@ -1,0 +1,158 @@
+/**
+ * The shapes that compilation hands from stage to stage:
+ *
+ *   MeshConfig --service-index--> MeshService[] --sidecar-index--> Scope --listeners--> Listener{chains} --+
+ *                                                     |                                                    +--> decide
+ *                                                     +--route-table--> RouteTable{virtual hosts, routes} -+
+ *                                                     +--cluster-index--> UpstreamCluster (lazily)
+ */
+import type { HeaderOperation, UpstreamCluster } from '../model/decision.ts';
+import type { MeshConfig, OutboundTrafficPolicy } from '../model/mesh-config.ts';
+import type { ResourceRef } from '../model/resource.ts';
+import type { Resolution } from '../model/service-entry.ts';
+import type { IstioEgressListener } from '../model/sidecar.ts';
+import type { VirtualService } from '../model/virtual-service.ts';
+import type { Workload } from '../model/connection.ts';
+import type { DestinationRule } from '../model/destination-rule.ts';
+
+/** Istio's protocol instances. `Unsupported` is what an unknown or empty name gives: detected from the first bytes. */
+export type Protocol =
+  | 'HTTP'
+  | 'HTTP2'
+  | 'GRPC'
+  | 'GRPC-Web'
+  | 'HTTP_PROXY'
+  | 'HTTPS'
+  | 'TLS'
+  | 'TCP'
+  | 'Mongo'
+  | 'Redis'
+  | 'MySQL'
+  | 'UDP'
+  | 'HBONE'
+  | 'DoubleHBONE'
+  | 'Unsupported';
+
+export interface MeshServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** ServiceEntry `targetPort`, or a Kubernetes Service's numeric one. */
+  readonly targetPort?: number;
+}
+
+/** One endpoint as the registry knows it, before subsets filter it. */
+export interface MeshEndpoint {
+  /** IP, name, or unix path (starts with `/` or `@`, `port` 0). */
+  readonly address: string;
+  /** Service port name this endpoint serves. */
+  readonly servicePortName: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight?: number;
+  readonly locality?: string;
+  readonly network?: string;
+  readonly serviceAccount?: string;
+  /** `istio` or `disabled`. */
+  readonly tlsMode: string;
+  readonly healthy: boolean;
+}
+
+/** Istio's model.Service: one host of one ServiceEntry at one address, or one Kubernetes Service. */
+export interface MeshService {
+  /** Lower case. */
+  readonly hostname: string;
+  readonly namespace: string;
+  /** Name of the ServiceEntry or Service object. */
+  readonly name: string;
+  readonly registry: 'ServiceEntry' | 'Kubernetes';
+  /** One IP or CIDR, or `0.0.0.0`: none. Kubernetes dual-stack Services carry both in `addresses`. */
+  readonly defaultAddress: string;
+  readonly addresses: readonly string[];
+  readonly autoAllocatedAddresses: readonly string[];
+  readonly ports: readonly MeshServicePort[];
+  /** `PASSTHROUGH` is ServiceEntry NONE and Kubernetes headless; `ALIAS` is ExternalName. */
+  readonly resolution: 'CLIENT_SIDE_LB' | 'DNS_LB' | 'DNS_ROUND_ROBIN_LB' | 'PASSTHROUGH' | 'ALIAS' | 'DYNAMIC_DNS';
+  readonly entryResolution?: Resolution;
+  readonly meshExternal: boolean;
+  readonly headless: boolean;
+  /** ExternalName target, or names that point here once aliases are resolved. */
+  readonly externalName?: string;
+  readonly aliases: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly subjectAltNames: readonly string[];
+  readonly exportTo: ReadonlySet<string>;
+  /** Milliseconds; ties go by hostname, namespace, name, order of loading. */
+  readonly createdAt: number;
+  readonly endpoints: readonly MeshEndpoint[];
+  readonly hasSelector: boolean;
+  readonly ref: ResourceRef;
+}
+
+/** One egress listener of the asker's Sidecar (or the implicit one) with what it imports. */
+export interface EgressScope {
+  /** Absent for the implicit catch-all. */
+  readonly listener?: IstioEgressListener;
+  /** In Istio's order of precedence. */
+  readonly services: readonly MeshService[];
+  /** Names resolved, delegates merged, in order of precedence. */
+  readonly virtualServices: readonly VirtualService[];
+  /** hostname -> the most specific wildcard VirtualService that applies to it (no exact one exists). */
+  readonly mostSpecificWildcardVirtualService: ReadonlyMap<string, VirtualService>;
+}
+
+/** All that one asker sees. Built once per (MeshConfig, workload identity). */
+export interface Scope {
+  readonly mesh: MeshConfig;
+  readonly workload: Workload;
+  readonly type: 'sidecar' | 'router';
+  readonly sidecar?: ResourceRef;
+  readonly egress: readonly EgressScope[];
+  readonly outboundTrafficPolicy: Required<Pick<OutboundTrafficPolicy, 'mode'>> & OutboundTrafficPolicy;
+  /** Where the policy was written. */
+  readonly policySource: ResourceRef;
+  /** Every visible service, the imported and those that VirtualServices name: clusters come from here. */
+  readonly services: readonly MeshService[];
+  readonly servicesByHost: ReadonlyMap<string, MeshService>;
+  /** The DestinationRule (merged) that applies to a service of this scope. */
+  destinationRule(service: MeshService): MergedDestinationRule | undefined;
+  /** `outbound|port|subset|host`, or undefined: NC. Cached and frozen. */
+  cluster(host: string, port: number, subset: string): UpstreamCluster | undefined;
+  /** The catch-all clusters. */
+  readonly passthroughCluster: UpstreamCluster;
+  readonly blackHoleCluster: UpstreamCluster;
+}
+
+export interface MergedDestinationRule {
+  readonly rule: DestinationRule;
+  readonly ref: ResourceRef;
+  /** All originals that were merged into it. */
+  readonly from: readonly ResourceRef[];
+}
+
+/** A weighted L4 target. */
+export interface TcpTarget {
+  readonly cluster: string;
+  readonly weight: number;
+  readonly upstream?: UpstreamCluster;
+}
+
+/** Where a filter chain leads. */
+export type ChainAction =
+  | { readonly kind: 'http'; readonly routeTable: string }
+  | {
+      readonly kind: 'tcp';
+      readonly targets: readonly TcpTarget[];
+      readonly virtualService?: ResourceRef;
+      readonly service?: MeshService;
+      readonly idleTimeoutMs?: number;
+      readonly tunnel?: {
+        readonly protocol: 'CONNECT' | 'POST';
+        readonly targetHost: string;
+        readonly targetPort: number;
+      };
+    };
+
+/** Re-exported so that stages need one import. */
+export type { HeaderOperation, UpstreamCluster };
