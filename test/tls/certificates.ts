@@ -1,0 +1,42 @@
+/** Certificates for loopback servers, made fresh in each run: no key is ever committed. */
+import selfsigned from 'selfsigned';
+
+export interface KeyPair {
+  readonly key: string;
+  readonly cert: string;
+}
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/** A certificate authority of its own. */
+export async function createAuthority(name = 'sidecarless test authority'): Promise<KeyPair> {
+  const pair = await selfsigned.generate([{ name: 'commonName', value: name }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    notAfterDate: new Date(Date.now() + YEAR_MS),
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  return { key: pair.private, cert: pair.cert };
+}
+
+/** A server or client certificate for DNS names and IP addresses, signed by `authority`; the first name is the common name. */
+export async function issueCertificate(authority: KeyPair, names: readonly string[]): Promise<KeyPair> {
+  const pair = await selfsigned.generate([{ name: 'commonName', value: names[0] ?? 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    notAfterDate: new Date(Date.now() + YEAR_MS),
+    ca: { key: authority.key, cert: authority.cert },
+    extensions: [
+      {
+        name: 'subjectAltName',
+        altNames: names.map((name) =>
+          /^[\d.]+$|:/.test(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name },
+        ),
+      },
+    ],
+  });
+  return { key: pair.private, cert: pair.cert };
+}
