@@ -1,0 +1,3 @@
+import { report, viaHttp } from '../lab/client.mjs';
+
+report('http.get http://httpbin/', await viaHttp('http://httpbin/'));
