@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { celRule, port, text, texts, workloadSelector } from './fields.ts';
+import { workloadEntrySpec } from './workload-entry.ts';
+
+const servicePort = z.strictObject({
+  number: port,
+  protocol: text.max(256).optional(),
+  name: text.max(256),
+  targetPort: port.optional(),
+});
+
+const resolution = z.enum(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']);
+
+/** networking.istio.io ServiceEntry. */
+export const serviceEntrySpec = z
+  .strictObject({
+    hosts: z
+      .array(
+        text.refine(
+          (host) => host !== '*',
+          celRule('host_is_wildcard', '* would admit every host; name a domain, such as *.example.com'),
+        ),
+      )
+      .min(1)
+      .max(256),
+    addresses: z.array(text.max(64)).max(256).optional(),
+    ports: z
+      .array(servicePort)
+      .max(256)
+      .refine(
+        (ports) => distinct(ports.map(({ name }) => name)),
+        celRule('duplicate_port_name', 'two ports have the same name'),
+      )
+      .refine(
+        (ports) => distinct(ports.map(({ number }) => number)),
+        celRule('duplicate_port', 'two ports have the same number'),
+      )
+      .optional(),
+    location: z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
+    resolution: resolution.optional(),
+    endpoints: z.array(workloadEntrySpec).max(4096).optional(),
+    workloadSelector: workloadSelector.optional(),
+    exportTo: texts.optional(),
+    subjectAltNames: texts.optional(),
+  })
+  .refine(
+    (entry) => entry.workloadSelector === undefined || entry.endpoints === undefined,
+    celRule('selector_and_endpoints', 'sets workloadSelector and endpoints; only one of them may be set'),
+  )
+  .refine(
+    (entry) => isAddressed(entry.resolution) || entry.addresses?.some((address) => address.includes('/')) !== true,
+    celRule('cidr_resolution', 'CIDR addresses need resolution NONE or STATIC'),
+  )
+  .refine(
+    (entry) => !isNone(entry.resolution) || entry.endpoints === undefined,
+    celRule('endpoints_with_none', 'resolution NONE keeps the dialled address; endpoints would have no effect'),
+  )
+  .refine(
+    (entry) => entry.resolution !== 'DNS_ROUND_ROBIN' || entry.endpoints === undefined || entry.endpoints.length === 1,
+    celRule('endpoints_round_robin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
+  );
+
+export type ServiceEntryFields = z.infer<typeof serviceEntrySpec>;
+type ResolutionName = z.infer<typeof resolution>;
+
+function isNone(name: ResolutionName | undefined): boolean {
+  return name === undefined || name === 'NONE';
+}
+
+function isAddressed(name: ResolutionName | undefined): boolean {
+  return isNone(name) || name === 'STATIC';
+}
+
+function distinct(values: readonly (string | number)[]): boolean {
+  return new Set(values).size === values.length;
+}

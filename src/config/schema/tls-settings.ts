@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { celRule, flag, flagValue, text, texts } from './fields.ts';
+
+/** ClientTLSSettings: how TLS is originated. */
+export const clientTLSSettings = z.strictObject({
+  mode: z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']).optional(),
+  clientCertificate: text.optional(),
+  privateKey: text.optional(),
+  caCertificates: text.optional(),
+  credentialName: text.optional(),
+  subjectAltNames: texts.optional(),
+  sni: text.optional(),
+  insecureSkipVerify: flagValue.optional(),
+  caCrl: text.optional(),
+});
+export type ClientTLSFields = z.infer<typeof clientTLSSettings>;
+
+const tlsVersion = z.enum(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
+
+/** ServerTLSSettings: of a Gateway's server and of a Sidecar's ingress listener. */
+export const serverTLSSettings = z
+  .strictObject({
+    httpsRedirect: flag.optional(),
+    mode: z.enum(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']).optional(),
+    serverCertificate: text.optional(),
+    privateKey: text.optional(),
+    caCertificates: text.optional(),
+    caCrl: text.optional(),
+    credentialName: text.optional(),
+    caCertCredentialName: text.optional(),
+    credentialNames: z.array(text).min(1).max(2).optional(),
+    tlsCertificates: z
+      .array(
+        z.strictObject({
+          serverCertificate: text.optional(),
+          privateKey: text.optional(),
+          caCertificates: text.optional(),
+        }),
+      )
+      .min(1)
+      .max(2)
+      .optional(),
+    subjectAltNames: texts.optional(),
+    verifyCertificateSpki: texts.optional(),
+    verifyCertificateHash: texts.optional(),
+    minProtocolVersion: tlsVersion.optional(),
+    maxProtocolVersion: tlsVersion.optional(),
+    cipherSuites: texts.optional(),
+  })
+  .refine(
+    (tls) => !(tls.credentialName !== undefined && tls.credentialNames !== undefined),
+    celRule('tls_one_certificate_source', 'sets credentialName and credentialNames; only one of them may be set'),
+  )
+  .refine(
+    (tls) => !(tls.credentialName !== undefined && tls.tlsCertificates !== undefined),
+    celRule('tls_one_certificate_source', 'sets credentialName and tlsCertificates; only one of them may be set'),
+  )
+  .refine(
+    (tls) => !(tls.credentialNames !== undefined && tls.tlsCertificates !== undefined),
+    celRule('tls_one_certificate_source', 'sets credentialNames and tlsCertificates; only one of them may be set'),
+  );
+export type ServerTLSFields = z.infer<typeof serverTLSSettings>;
