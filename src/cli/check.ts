@@ -5,7 +5,11 @@ import type { Diagnostic, MeshConfig } from '../core/index.ts';
 import type { Command, Streams } from './command.ts';
 import { parseOptions, UsageError } from './command.ts';
 
-const OPTIONS = { strict: { type: 'boolean' }, json: { type: 'boolean' }, quiet: { type: 'boolean', short: 'q' } } as const;
+const OPTIONS = {
+  strict: { type: 'boolean' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+} as const;
 
 export const check: Command = {
   name: 'check',
@@ -51,7 +55,7 @@ function load(paths: readonly string[]): { diagnostics: readonly Diagnostic[]; l
   }
 }
 
-/** A directory is a policy of its own, so that `check examples/*/mesh` checks many; files and globs make one together. */
+/** A directory is a policy of its own, so that one call checks many examples; files and globs make one together. */
 function policies(paths: readonly string[]): string[][] {
   const directories = paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
   const others = paths.filter((path) => !directories.includes(path));
@@ -61,7 +65,9 @@ function policies(paths: readonly string[]): string[][] {
 function line({ level, code, location, resource, field, message, fix }: Diagnostic): string {
   const place = [location?.file, location?.line, location?.column].filter((part) => part !== undefined).join(':');
   const name = resource ? `${resource.kind} ${resource.namespace}/${resource.name}` : '';
-  return [place && `${place}:`, level, code, name, field, '-', fix ? `${message}; ${fix}` : message].filter(Boolean).join(' ');
+  return [place && `${place}:`, level, code, name, field, '-', fix ? `${message}; ${fix}` : message]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function counted(mesh: MeshConfig): string {
