@@ -1,6 +1,6 @@
 /** The packed tarball, as a stranger gets it: checked by publint and attw, installed into an empty folder and used. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import vm from 'node:vm';
@@ -38,7 +38,7 @@ console.log(decide({ host: 'httpbin.org', port: 80, protocol: 'http1' }, mesh).a
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sidecarless-package-'));
-  run('npm', ['run', 'build'], root);
+  if (!existsSync(join(root, 'dist/index.d.cts'))) throw new Error('dist is not built: `npm test` builds it, or run `npm run build` first');
   const [packed] = JSON.parse(
     run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
   ) as [{ filename: string }];
