@@ -14,24 +14,7 @@ import type { IstioEgressListener } from '../model/sidecar.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { Workload } from '../model/connection.ts';
 import type { DestinationRule } from '../model/destination-rule.ts';
-
-/** Istio's protocol instances. `Unsupported` is what an unknown or empty name gives: detected from the first bytes. */
-export type Protocol =
-  | 'HTTP'
-  | 'HTTP2'
-  | 'GRPC'
-  | 'GRPC-Web'
-  | 'HTTP_PROXY'
-  | 'HTTPS'
-  | 'TLS'
-  | 'TCP'
-  | 'Mongo'
-  | 'Redis'
-  | 'MySQL'
-  | 'UDP'
-  | 'HBONE'
-  | 'DoubleHBONE'
-  | 'Unsupported';
+import type { Protocol } from '../match/protocol.ts';
 
 export interface MeshServicePort {
   readonly name: string;
@@ -155,4 +138,4 @@ export type ChainAction =
     };
 
 /** Re-exported so that stages need one import. */
-export type { HeaderOperation, UpstreamCluster };
+export type { HeaderOperation, Protocol, UpstreamCluster };

@@ -1,0 +1,112 @@
+import { isWildcard } from './hostname.ts';
+
+interface Suffix<T> {
+  /** `.example.com` of `*.example.com`. */
+  readonly text: string;
+  readonly value: T;
+  /** Another suffix of the same hash. */
+  next: Suffix<T> | undefined;
+}
+
+const DOT = 46;
+/** Keeps hashes small integers, which a Map finds without boxing. */
+const HASH_BITS = 0x3fffffff;
+
+/**
+ * Values by host pattern. `get` costs one Map lookup for an exact name and one walk over the name, from its end, for
+ * wildcards; it allocates nothing. Of equal patterns the first added wins. Case-sensitive: callers lower the case first.
+ */
+export class HostnameIndex<T> {
+  readonly #exact = new Map<string, T>();
+  readonly #suffixes = new Map<number, Suffix<T>>();
+  /** Suffixes that begin inside a label, such as that of `*foo.com`: Istio allows them in few places. */
+  readonly #ragged: Suffix<T>[] = [];
+  /** Bit n: a suffix with n dots exists (bit 31: 31 or more). */
+  #depths = 0;
+  #any: { readonly value: T } | undefined;
+
+  /** How many patterns are held. */
+  get size(): number {
+    let suffixes = this.#ragged.length + (this.#any === undefined ? 0 : 1);
+    for (const head of this.#suffixes.values()) {
+      for (let entry: Suffix<T> | undefined = head; entry !== undefined; entry = entry.next) suffixes += 1;
+    }
+    return this.#exact.size + suffixes;
+  }
+
+  /** `pattern`: a name, `*.suffix`, or `*`. */
+  add(pattern: string, value: T): void {
+    if (!isWildcard(pattern)) {
+      if (!this.#exact.has(pattern)) this.#exact.set(pattern, value);
+    } else if (pattern.length === 1) {
+      this.#any ??= { value };
+    } else {
+      this.#addSuffix(pattern.slice(1), value);
+    }
+  }
+
+  /** The value of the exact name, else of the longest wildcard that covers it. */
+  get(host: string): T | undefined {
+    return this.#exact.get(host) ?? this.getWildcard(host);
+  }
+
+  /** The value of the exact name only. */
+  getExact(host: string): T | undefined {
+    return this.#exact.get(host);
+  }
+
+  /** The value of the longest wildcard that covers the name, whether or not the name itself is held. */
+  getWildcard(host: string): T | undefined {
+    const suffix = this.#longestSuffix(host);
+    if (this.#ragged.length !== 0) {
+      const ragged = this.#longestRagged(host);
+      if (ragged !== undefined && ragged.text.length > (suffix?.text.length ?? 0)) return ragged.value;
+    }
+    return suffix === undefined ? this.#any?.value : suffix.value;
+  }
+
+  #addSuffix(text: string, value: T): void {
+    const entry: Suffix<T> = { text, value, next: undefined };
+    if (text.charCodeAt(0) !== DOT) {
+      if (this.#ragged.every((held) => held.text !== text)) this.#ragged.push(entry);
+      return;
+    }
+    let hash = 0;
+    let dots = 0;
+    for (let at = text.length - 1; at >= 0; at -= 1) {
+      const unit = text.charCodeAt(at);
+      hash = (Math.imul(hash, 31) + unit) & HASH_BITS;
+      if (unit === DOT) dots += 1;
+    }
+    for (let held = this.#suffixes.get(hash); held !== undefined; held = held.next) if (held.text === text) return;
+    entry.next = this.#suffixes.get(hash);
+    this.#suffixes.set(hash, entry);
+    this.#depths |= 1 << Math.min(dots, 31);
+  }
+
+  #longestSuffix(host: string): Suffix<T> | undefined {
+    if (this.#depths === 0) return undefined;
+    let best: Suffix<T> | undefined;
+    let hash = 0;
+    let dots = 0;
+    for (let at = host.length - 1; at >= 0; at -= 1) {
+      const unit = host.charCodeAt(at);
+      hash = (Math.imul(hash, 31) + unit) & HASH_BITS;
+      if (unit !== DOT) continue;
+      dots += 1;
+      if ((this.#depths & (1 << Math.min(dots, 31))) === 0) continue;
+      let entry = this.#suffixes.get(hash);
+      while (entry !== undefined && !host.endsWith(entry.text)) entry = entry.next;
+      if (entry !== undefined && entry.text.length === host.length - at) best = entry;
+    }
+    return best;
+  }
+
+  #longestRagged(host: string): Suffix<T> | undefined {
+    let best: Suffix<T> | undefined;
+    for (const entry of this.#ragged) {
+      if (host.endsWith(entry.text) && (best === undefined || entry.text.length > best.text.length)) best = entry;
+    }
+    return best;
+  }
+}
