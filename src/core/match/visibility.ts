@@ -1,0 +1,44 @@
+/** `exportTo` entries with a meaning of their own; every other entry is a namespace. */
+const PUBLIC = '*';
+const PRIVATE = '.';
+const NOBODY = '~';
+
+const EVERYONE: ReadonlySet<string> = new Set([PUBLIC]);
+const OWN_NAMESPACE: ReadonlySet<string> = new Set([PRIVATE]);
+const NO_ONE: ReadonlySet<string> = new Set([NOBODY]);
+
+/**
+ * Whether a client of `clientNamespace` sees a resource of `ownNamespace` that is exported to `exportTo`:
+ * `*` everyone, `.` its own namespace, `~` nobody, else the namespaces named. `*` outweighs `~`.
+ */
+export function exportedTo(exportTo: ReadonlySet<string>, ownNamespace: string, clientNamespace: string): boolean {
+  if (exportTo.has(PUBLIC)) return true;
+  if (exportTo.has(NOBODY)) return false;
+  return (exportTo.has(PRIVATE) && ownNamespace === clientNamespace) || exportTo.has(clientNamespace);
+}
+
+/** Whether the export is no wider than the resource's own namespace. */
+export function isPrivate(exportTo: ReadonlySet<string>, ownNamespace: string): boolean {
+  return !exportTo.has(PUBLIC) && (exportTo.has(PRIVATE) || exportTo.has(ownNamespace));
+}
+
+/**
+ * The effective `exportTo` of a resource: its own, or else the mesh default. Istio honours only `.` and `*` in a
+ * default (`.` first); a default that names neither hides the resource from everyone.
+ */
+export function effectiveExportTo(
+  own: readonly string[] | undefined,
+  meshDefault: readonly string[],
+): ReadonlySet<string> {
+  if (own !== undefined && own.length > 0) return sharedSet(own);
+  if (meshDefault.includes(PRIVATE)) return OWN_NAMESPACE;
+  return meshDefault.includes(PUBLIC) ? EVERYONE : NO_ONE;
+}
+
+function sharedSet(entries: readonly string[]): ReadonlySet<string> {
+  if (entries.length === 1) {
+    if (entries[0] === PUBLIC) return EVERYONE;
+    if (entries[0] === PRIVATE) return OWN_NAMESPACE;
+  }
+  return new Set(entries);
+}
