@@ -63,9 +63,14 @@ export interface MeshService {
   readonly externalName?: string;
   readonly aliases: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Labels of the pods or WorkloadEntries behind it. */
   readonly selector?: Readonly<Record<string, string>>;
   readonly subjectAltNames: readonly string[];
+  /** Effective: the mesh default where the resource has none of its own. Ask with `exportedTo`. */
   readonly exportTo: ReadonlySet<string>;
+  /** The resource names no `exportTo`: `exportTo` is the mesh default. */
+  readonly exportedByDefault?: boolean;
   /** Milliseconds; ties go by hostname, namespace, name, order of loading. */
   readonly createdAt: number;
   readonly endpoints: readonly MeshEndpoint[];
@@ -81,7 +86,10 @@ export interface EgressScope {
   readonly services: readonly MeshService[];
   /** Names resolved, delegates merged, in order of precedence. */
   readonly virtualServices: readonly VirtualService[];
-  /** hostname -> the most specific wildcard VirtualService that applies to it (no exact one exists). */
+  /**
+   * hostname of an imported service -> the VirtualService whose hosts fit it most closely: the oldest that names it,
+   * else the oldest of the longest wildcard. A wildcard VirtualService acts on a service only where this is itself.
+   */
   readonly mostSpecificWildcardVirtualService: ReadonlyMap<string, VirtualService>;
 }
 

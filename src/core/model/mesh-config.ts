@@ -119,6 +119,11 @@ export interface MeshConfig extends IstioMeshConfig, CaptureSettings, MeshResour
   /** Suffix of Kubernetes host names. */
   readonly clusterDomain: string;
   /**
+   * Completes a host without a dot in a VirtualService or DestinationRule: `name.namespace.svc.<suffix>`. Absent:
+   * `clusterDomain`. Empty: `name.namespace`, which is what Istio makes of resources that came without a domain.
+   */
+  readonly shortNameDomain?: string;
+  /**
    * Whether HTTP routes also hold for requests inside TLS, which a sidecar cannot see (`govern`, the default)
    * or only what a proxy sees decides (`opaque`).
    */
