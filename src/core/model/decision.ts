@@ -138,6 +138,11 @@ export interface WeightedDestination {
   readonly weight: number;
   /** Absent: the cluster does not exist (NC when chosen). */
   readonly upstream?: UpstreamCluster;
+  /**
+   * All that makes the upstream's request differ from the application's: the route's and the destination's operations
+   * in the order in which they apply, and what Envoy does by itself (`x-envoy-original-path`, `x-envoy-original-host`,
+   * `grpc-timeout`, removal of `x-envoy-*` controls). Bookkeeping (`x-request-id`, ...) is left out.
+   */
   readonly requestHeaders?: readonly HeaderOperation[];
   readonly responseHeaders?: readonly HeaderOperation[];
   /** Replaces the Host header. */
@@ -270,6 +275,11 @@ export interface DenyDecision extends DecisionBase {
   /** As in the access log: `UH`, `NR`, `NC`, empty for none. */
   readonly responseFlags: string;
   readonly responseCodeDetails?: string;
+  /**
+   * The matched route whose cluster does not exist (`cluster_not_found`): its destinations, timeout, retries, fault,
+   * mirrors and response headers stay visible, as Envoy logs and applies them to its own 503.
+   */
+  readonly route?: AllowDecision | RouteDecision | TimeoutDecision;
   /**
    * The name alone is not admitted, but capture depends on the address: ask again with `address` before refusing.
    */
