@@ -1,5 +1,5 @@
 import type { Connection } from '../core/model/connection.ts';
-import type { UpstreamTarget } from './seam.ts';
+import type { UpstreamTarget } from '../upstream/request-plan.ts';
 
 /**
  * The hand-over from a request seam to the socket seam below it: "this connection was decided, it goes to this
