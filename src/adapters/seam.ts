@@ -7,7 +7,7 @@
  */
 import type { Connection } from '../core/model/connection.ts';
 import type { Decision, LocalReply } from '../core/model/decision.ts';
-import type { EgressDeniedError, EgressError } from '../errors.ts';
+import type { EgressError } from '../errors.ts';
 import type { Exchange, SeamName } from '../telemetry/exchange.ts';
 import type { RequestPlan, TimeoutAs, UpstreamTarget } from '../upstream/request-plan.ts';
 
@@ -62,8 +62,18 @@ export type ConnectionVerdict =
 
 /** Whether one resolved address may be dialled. */
 export type AddressVerdict =
-  | { readonly kind: 'proceed'; readonly decision: Decision }
-  | { readonly kind: 'fail'; readonly error: EgressDeniedError };
+  { readonly kind: 'proceed' } | { readonly kind: 'fail'; readonly error: EgressError | NodeJS.ErrnoException };
+
+/** On what ground a connection is being resolved, which is how strictly its addresses are decided. */
+export type AddressGround =
+  /** The name alone is not admitted: the address must be. */
+  | 'address'
+  /** The name is admitted; the address may still contradict a rule that names addresses. */
+  | 'name'
+  /** A request seam admitted the request that this connection is for. */
+  | 'request'
+  /** The policy itself names this upstream. */
+  | 'target';
 
 /** The answers that seams get. Every method is total: in `enforce` mode an exception inside is a `fail`. */
 export interface Guard {
@@ -75,8 +85,8 @@ export interface Guard {
   request(connection: Connection, seam: SeamName, call?: CallOptions): RequestVerdict;
   /** One connection, before its name is resolved. */
   connection(connection: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict;
-  /** One address that a name (or an upstream's name, with `target`) resolved to, or a literal. */
-  address(connection: Connection, address: string, target?: UpstreamTarget): AddressVerdict;
+  /** One address that a name resolved to. Literals are decided by `connection`. */
+  address(connection: Connection, address: string, ground: AddressGround): AddressVerdict;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** The seam is done with it: log, count. Never throws. */

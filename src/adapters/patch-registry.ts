@@ -1,0 +1,66 @@
+/* eslint-disable @typescript-eslint/no-unsafe-function-type -- the functions of Node are wrapped whatever their shape */
+
+/** Undoes one patch. */
+interface Patch {
+  readonly owner: object;
+  readonly key: PropertyKey;
+  readonly original: PropertyDescriptor | undefined;
+  readonly wrapper: Function;
+}
+
+/**
+ * Every function of Node that is wrapped, so that all can be put back.
+ *
+ * A wrapper stays callable for ever: whoever patched after us keeps calling it. So each wrapper must itself fall
+ * through to the original once its guard is inactive, and `restore` puts a slot back only while it still holds our
+ * wrapper: a naive restore would throw away what others have put on top.
+ */
+export class PatchRegistry {
+  readonly #patches: Patch[] = [];
+
+  /**
+   * Replaces `owner[key]` by what `wrap` makes of the present function. Keeps attributes, name and length, so that
+   * code which looks at them sees no difference. False when there is no function to wrap.
+   */
+  wrap<F extends Function>(owner: object, key: PropertyKey, wrap: (original: F) => F): boolean {
+    const descriptor = descriptorOf(owner, key);
+    if (typeof descriptor?.value !== 'function') return false;
+    const original = descriptor.value as F;
+    const wrapper = wrap(original);
+    copyIdentity(original, wrapper);
+    const own = Object.getOwnPropertyDescriptor(owner, key);
+    if (own?.configurable === false && own.writable !== true) return false;
+    Object.defineProperty(owner, key, { ...descriptor, value: wrapper });
+    this.#patches.push({ owner, key, original: own, wrapper });
+    return true;
+  }
+
+  /** Puts back every slot that still holds our wrapper, the latest first. */
+  restore(): void {
+    for (const { owner, key, original, wrapper } of this.#patches.splice(0).reverse()) {
+      if (Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper) continue;
+      if (original) Object.defineProperty(owner, key, original);
+      else Reflect.deleteProperty(owner, key);
+    }
+  }
+
+  /** Slots that no longer hold our wrapper: someone patched on top, or took us away. */
+  replaced(): readonly PropertyKey[] {
+    return this.#patches
+      .filter(({ owner, key, wrapper }) => Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper)
+      .map(({ key }) => key);
+  }
+}
+
+function descriptorOf(owner: object, key: PropertyKey): PropertyDescriptor | undefined {
+  for (let at: object | null = owner; at; at = Object.getPrototypeOf(at) as object | null) {
+    const descriptor = Object.getOwnPropertyDescriptor(at, key);
+    if (descriptor) return descriptor;
+  }
+  return undefined;
+}
+
+function copyIdentity(original: Function, wrapper: Function): void {
+  for (const key of ['name', 'length'] as const)
+    Object.defineProperty(wrapper, key, { value: original[key], configurable: true });
+}
