@@ -67,6 +67,7 @@ export type Pod = Resource<
       readonly podIP?: string;
       readonly podIPs?: readonly { readonly ip: string }[];
       readonly phase?: string;
+      readonly conditions?: readonly { readonly type?: string; readonly status?: string }[];
     };
     readonly [field: string]: unknown;
   }
