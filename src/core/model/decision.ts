@@ -256,6 +256,8 @@ export interface AllowDecision extends Forward {
 export interface RouteDecision extends Forward {
   readonly action: 'route';
   readonly localReply?: LocalReply;
+  /** What the route does to the headers of a local reply that has no destination (redirect, direct response). */
+  readonly responseHeaders?: readonly HeaderOperation[];
   readonly responseFlags?: string;
   readonly responseCodeDetails?: string;
 }
