@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { types } from 'node:util';
 
 /** Options as read once: no getter is asked again, nothing comes from a polluted `Object.prototype`. */
 export type OptionsSnapshot = Record<PropertyKey, unknown>;
@@ -12,8 +13,14 @@ export function snapshotOptions(options: object): OptionsSnapshot {
   for (let at: object | null = options; at && !isRootPrototype(at); at = Object.getPrototypeOf(at) as object | null)
     for (const key of Reflect.ownKeys(at))
       if (!(key in snapshot)) snapshot[key] = (options as Record<PropertyKey, unknown>)[key];
+  // A Proxy need not list what it answers.
+  if (types.isProxy(options))
+    for (const key of CONNECT_FIELDS)
+      if (!(key in snapshot)) snapshot[key] = (options as Record<PropertyKey, unknown>)[key];
   return snapshot;
 }
+
+const CONNECT_FIELDS = ['host', 'port', 'path', 'lookup', 'family', 'hints', 'localAddress', 'localPort'];
 
 /** `Object.prototype` of this realm or of another. */
 function isRootPrototype(object: object): boolean {

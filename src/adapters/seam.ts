@@ -81,8 +81,11 @@ export interface Guard {
   readonly active: boolean;
   /** Moves with each `update`: what was decided under an older one is asked again. */
   readonly generation: number;
-  /** One HTTP request, whatever carries it. */
-  request(connection: Connection, seam: SeamName, call?: CallOptions): RequestVerdict;
+  /**
+   * One HTTP request, whatever carries it. With `again` the same request is asked anew (its headers changed, its
+   * address became known) and goes on with the exchange it has.
+   */
+  request(connection: Connection, seam: SeamName, call?: CallOptions, again?: Exchange): RequestVerdict;
   /** One connection, before its name is resolved. */
   connection(connection: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict;
   /** One address that a name resolved to. Literals are decided by `connection`. */

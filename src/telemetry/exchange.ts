@@ -9,8 +9,8 @@ export type SeamName = 'http' | 'https' | 'undici' | 'http2' | 'net' | 'tls' | '
  * `performance.now()`, in milliseconds. There is none when nobody observes.
  */
 export interface Exchange {
-  readonly connection: Connection;
-  readonly decision: Decision;
+  connection: Connection;
+  decision: Decision;
   readonly seam: SeamName;
   /** `http`: one per request. `tcp`: one per connection. */
   readonly layer: 'http' | 'tcp';
@@ -19,9 +19,9 @@ export interface Exchange {
   /** `performance.now()` at the start. */
   readonly start: number;
   /** `report` mode let pass what `enforce` would have denied. */
-  readonly wouldDeny?: boolean;
+  wouldDeny?: boolean | undefined;
   /** The second hop, when the upstream is an egress gateway: what the gateway's own policy says. */
-  readonly gatewayDecision?: Decision;
+  gatewayDecision?: Decision | undefined;
   /** The one that was drawn; absent when nothing left. */
   destination?: WeightedDestination | undefined;
   /** As it left, where that differs from what was asked. */

@@ -1,6 +1,5 @@
 import type {
   Decision,
-  FaultPolicy,
   ForwardedRequest,
   HeaderOperation,
   MirrorPolicy,
@@ -45,7 +44,9 @@ export interface RequestPlan {
   readonly timeoutMs?: number;
   readonly timeoutAs: TimeoutAs;
   readonly retries?: RetryPolicy;
-  readonly fault?: FaultPolicy;
+  /** Injected delay before anything is sent, in milliseconds; already drawn. */
+  readonly delayMs?: number;
+  /** Already drawn: each of these gets a copy. */
   readonly mirrors: readonly MirrorPolicy[];
   /** Another endpoint for a further try, avoiding those already tried; undefined: none is left. */
   nextTarget?(tried: readonly UpstreamTarget[]): UpstreamTarget | undefined;
