@@ -106,6 +106,8 @@ export interface Scope {
   /** Every visible service, the imported and those that VirtualServices name: clusters come from here. */
   readonly services: readonly MeshService[];
   readonly servicesByHost: ReadonlyMap<string, MeshService>;
+  /** The VirtualServices bound to a Gateway (`namespace/name`) that the asker sees, in order of precedence. */
+  virtualServicesFor(gateway: string): readonly VirtualService[];
   /** The DestinationRule (merged) that applies to a service of this scope. */
   destinationRule(service: MeshService): MergedDestinationRule | undefined;
   /** `outbound|port|subset|host`, or undefined: NC. Cached and frozen. */

@@ -19,6 +19,7 @@ export type DecisionReason =
   | 'cors_preflight'
   // deny
   | 'no_service_entry' // unknown, and the policy is REGISTRY_ONLY
+  | 'host_mismatch' // the Host header or SNI names another host than was dialled, and no one rule admits both
   | 'no_route' // the host is known, none of its routes matches (404 NR)
   | 'no_virtual_host' // a gateway serves no such host (404 NR)
   | 'no_listener' // a gateway does not listen on that port

@@ -1,0 +1,120 @@
+import { parseCidr } from '../match/cidr-index.ts';
+import type { Decision } from '../model/decision.ts';
+import type { ResourceRef } from '../model/resource.ts';
+import type { ChainAction, MeshService } from './compiled.ts';
+
+/** What Envoy's HTTP inspector finds in the first plaintext bytes. */
+export type ApplicationProtocol = 'http/1.1' | 'h2c';
+
+/** The versions for which an HTTP chain of a shared listener asks. HTTP/1.0 is not among them. */
+export const PLAINTEXT_HTTP: readonly ApplicationProtocol[] = Object.freeze(['http/1.1', 'h2c'] as const);
+
+const NOTHING: readonly never[] = Object.freeze([]);
+
+/** What a filter chain asks of a connection: Envoy's FilterChainMatch. Absent and empty ask nothing. */
+export interface ChainCriteria {
+  /** Lower case, exact or `*.suffix`; `*` asks nothing. */
+  readonly sniHosts?: readonly string[];
+  /** `10.0.0.0/8` or a bare address; `0.0.0.0` asks nothing. */
+  readonly destinationCidrs?: readonly string[];
+  readonly transportProtocol?: 'raw_buffer';
+  readonly applicationProtocols?: readonly ApplicationProtocol[];
+}
+
+/** What is known of a chain beside its criteria. */
+export interface ChainOrigin {
+  /** Envoy's name of the listener. */
+  readonly listener: string;
+  /** Envoy's name of the chain; absent for most. */
+  readonly name?: string;
+  /** The service for which the chain was built; absent for catch-alls and gateways. */
+  readonly service?: MeshService;
+  /** The VirtualService whose route it carries out. */
+  readonly virtualService?: ResourceRef;
+  /** The Gateway whose server it is. */
+  readonly gateway?: ResourceRef;
+  /** The blocks were written in a VirtualService, so they narrow the service and do not name it. */
+  readonly narrowed?: boolean;
+  /** It leads to a route table. */
+  readonly http?: true;
+  /** The server ends the TLS itself: what is inside is seen. */
+  readonly terminatesTls?: boolean;
+}
+
+/**
+ * One filter chain of a listener. Where it leads is worked out when the first connection takes it: a mesh of a hundred
+ * thousand entries uses few of them.
+ */
+export class FilterChain {
+  readonly sniHosts: readonly string[];
+  readonly destinationCidrs: readonly string[];
+  readonly transportProtocol: 'raw_buffer' | undefined;
+  readonly applicationProtocols: readonly ApplicationProtocol[];
+  readonly origin: ChainOrigin;
+  readonly #lead: () => ChainAction;
+  #action: ChainAction | undefined;
+  /** The answer to a connection that shows TLS, and to one that does not: neither needs per-call data. */
+  tlsDecision: Decision | undefined;
+  tcpDecision: Decision | undefined;
+
+  constructor(criteria: ChainCriteria, origin: ChainOrigin, lead: () => ChainAction) {
+    this.sniHosts = criteria.sniHosts?.filter((host) => host !== '*') ?? NOTHING;
+    this.destinationCidrs = criteria.destinationCidrs === undefined ? NOTHING : canonicalBlocks(criteria.destinationCidrs);
+    this.transportProtocol = criteria.transportProtocol;
+    this.applicationProtocols = criteria.applicationProtocols ?? NOTHING;
+    this.origin = origin;
+    this.#lead = lead;
+  }
+
+  get action(): ChainAction {
+    this.#action ??= this.#lead();
+    return this.#action;
+  }
+
+  /** The same chain, for connections of which the address is not looked at. */
+  withoutBlocks(): FilterChain {
+    if (this.destinationCidrs.length === 0) return this;
+    const { sniHosts, transportProtocol, applicationProtocols } = this;
+    const criteria = { sniHosts, applicationProtocols, ...(transportProtocol && { transportProtocol }) };
+    return new FilterChain(criteria, this.origin, () => this.action);
+  }
+
+  /** An HTTP chain that leaves other bytes to the chains beside it; others stay as they are. */
+  sniffed(): FilterChain {
+    if (this.origin.http !== true || this.applicationProtocols.length > 0) return this;
+    return new FilterChain(SNIFFED_HTTP, this.origin, () => this.action);
+  }
+}
+
+/** Asks for plaintext HTTP. */
+export const SNIFFED_HTTP: ChainCriteria = Object.freeze({
+  transportProtocol: 'raw_buffer',
+  applicationProtocols: PLAINTEXT_HTTP,
+});
+
+/** Whether a chain asks for nothing at all: beside others it becomes the listener's default chain. */
+export function isMatchAll(chain: FilterChain): boolean {
+  return (
+    chain.sniHosts.length === 0 &&
+    chain.applicationProtocols.length === 0 &&
+    chain.transportProtocol === undefined &&
+    chain.destinationCidrs.length === 0
+  );
+}
+
+/** Equal for two chains exactly when they ask for the same, which Envoy refuses: the older then stays alone. */
+export function criteriaKey(chain: FilterChain): string {
+  const { sniHosts, destinationCidrs, applicationProtocols, transportProtocol = '' } = chain;
+  const names = sniHosts.length > 1 ? [...new Set(sniHosts)].sort().join() : (sniHosts[0] ?? '');
+  const blocks = destinationCidrs.length > 1 ? [...destinationCidrs].sort().join() : (destinationCidrs[0] ?? '');
+  return `${transportProtocol}|${applicationProtocols.join()}|${names}|${blocks}`;
+}
+
+function canonicalBlocks(texts: readonly string[]): readonly string[] {
+  const blocks = new Set<string>();
+  for (const text of texts) {
+    const cidr = text === '0.0.0.0' ? undefined : parseCidr(text);
+    if (cidr !== undefined) blocks.add(cidr.text);
+  }
+  return [...blocks];
+}

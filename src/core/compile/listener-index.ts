@@ -1,0 +1,160 @@
+import { parseIp } from '../match/ip-address.ts';
+import { isTls, parseProtocol, type Protocol } from '../match/protocol.ts';
+import type { IstioEgressListener } from '../model/sidecar.ts';
+import type { EgressScope, MeshService, MeshServicePort, Scope } from './compiled.ts';
+import { FilterChain, SNIFFED_HTTP } from './filter-chain.ts';
+import { ListenerEntry, listenerProtocol, type ListenerRequest } from './listener-entry.ts';
+import { PortListeners } from './port-listeners.ts';
+import { addressFamilies, isUnspecified, serviceAddresses, type AddressFamilies } from './service-address.ts';
+import { tcpRouteChains } from './tcp-route-chains.ts';
+import { tlsRouteChains, type ServiceListen } from './tls-route-chains.ts';
+import { VirtualServicesByHost } from './virtual-services-by-host.ts';
+
+/** The listeners of one asker, by port. */
+export type ListenerIndex = ReadonlyMap<number, PortListeners>;
+
+/** One port to listen on for one service. */
+interface Port {
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** Builds the listeners that Istio would give the asker's proxy, from the oldest service to the youngest. */
+export function buildListeners(scope: Scope): ListenerIndex {
+  const build = new ListenerBuild(scope);
+  for (const egress of scope.egress) build.addEgress(egress);
+  return build.finish();
+}
+
+class ListenerBuild {
+  readonly #scope: Scope;
+  readonly #families: AddressFamilies;
+  readonly #entries = new Map<string, ListenerEntry>();
+  readonly #ports = new Map<number, PortListeners>();
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+    this.#families = addressFamilies(scope.mesh, scope.workload);
+  }
+
+  addEgress(egress: EgressScope): void {
+    const virtualServices = new VirtualServicesByHost(egress.virtualServices);
+    const { listener } = egress;
+    if (listener?.port === undefined) {
+      for (const entry of this.#entries.values()) entry.locked = true;
+      for (const service of egress.services) this.#addService(service, listener, virtualServices);
+      return;
+    }
+    const { number = 0, protocol } = listener.port;
+    const port = { port: number, protocol: parseProtocol(protocol) };
+    const binds = this.#declaredBinds(listener) ?? this.#families.wildcards;
+    for (const service of egress.services) this.#addPort(service, port, binds, virtualServices);
+  }
+
+  /** A Sidecar's own `bind`, or loopback where the port is really bound; undefined: as the service says. */
+  #declaredBinds(listener: IstioEgressListener | undefined): readonly string[] | undefined {
+    if (listener?.bind !== undefined && listener.bind !== '') return [listener.bind];
+    return listener?.captureMode === 'NONE' ? this.#families.localhosts : undefined;
+  }
+
+  #addService(
+    service: MeshService,
+    listener: IstioEgressListener | undefined,
+    virtualServices: VirtualServicesByHost,
+  ): void {
+    const binds = this.#declaredBinds(listener);
+    for (const port of service.ports) {
+      const endpoints = binds === undefined ? this.#endpointBinds(service, port) : undefined;
+      if (endpoints === undefined) this.#addPort(service, port, binds, virtualServices);
+      else for (const address of endpoints) this.#addPort(service, port, [address], virtualServices);
+    }
+  }
+
+  /**
+   * Services without an address of their own, whose clients dial endpoints: one listener for each endpoint but the asker
+   * itself. Undefined where one listener for all addresses serves: HTTP is told apart by Host, and an entry of
+   * resolution NONE that lists no endpoint has none that could be named.
+   */
+  #endpointBinds(service: MeshService, { name, protocol }: MeshServicePort): readonly string[] | undefined {
+    if (service.resolution !== 'PASSTHROUGH' || listenerProtocol(protocol) === 'http') return undefined;
+    if (!serviceAddresses(service, this.#families).every(isUnspecified)) return undefined;
+    const endpoints = service.endpoints.filter((endpoint) => endpoint.servicePortName === name);
+    if (service.registry === 'ServiceEntry' && endpoints.length === 0 && !service.hasSelector) return undefined;
+    const own = this.#scope.workload.addresses?.[0];
+    return endpoints.map(({ address }) => address).filter((address) => address !== own && parseIp(address) !== undefined);
+  }
+
+  #addPort(
+    service: MeshService,
+    port: Port,
+    binds: readonly string[] | undefined,
+    virtualServices: VirtualServicesByHost,
+  ): void {
+    if (service.resolution === 'ALIAS' || port.protocol === 'UDP') return;
+    const { wildcards } = this.#families;
+    const kind = listenerProtocol(port.protocol);
+    const own = kind === 'http' ? wildcards : serviceAddresses(service, this.#families);
+    const isBlock = own[0]?.includes('/') === true;
+    const bound = binds ?? (isBlock ? wildcards : own);
+    const bind = bound[0] ?? '';
+    const wildcard = bind === wildcards[0];
+    if (wildcard && (kind === 'http' || binds !== undefined) && this.#isHeldByProxy(port.port)) return;
+    const key = `${bind}|${port.port}`;
+    const entry = this.#entries.get(key);
+    if (entry?.locked === true) return;
+    const listen: ServiceListen = {
+      scope: this.#scope,
+      service,
+      listenerPort: port.port,
+      listener: `${bind}_${port.port}`,
+      blocks: isBlock && binds === undefined ? own : [],
+      ownAddress: !isBlock && !(wildcard && isUnspecified(own[0] ?? '')),
+      virtualServices: kind === 'http' ? [] : virtualServices.get(service.hostname),
+    };
+    const request = listenerRequest(listen, port, bind, wildcard);
+    this.#at(port.port).addService(service, request.chains);
+    if (entry === undefined) this.#entries.set(key, new ListenerEntry(bound, port.port, request));
+    else entry.add(request);
+  }
+
+  #isHeldByProxy(port: number): boolean {
+    const { proxyListenPort, proxyInboundListenPort } = this.#scope.mesh;
+    return port === proxyListenPort || port === proxyInboundListenPort || port === 15021 || port === 15090;
+  }
+
+  #at(port: number): PortListeners {
+    let listeners = this.#ports.get(port);
+    if (listeners === undefined) this.#ports.set(port, (listeners = new PortListeners(this.#scope)));
+    return listeners;
+  }
+
+  finish(): ListenerIndex {
+    for (const entry of this.#entries.values()) this.#at(entry.port).addListener(entry);
+    for (const listeners of this.#ports.values()) listeners.finish();
+    return this.#ports;
+  }
+}
+
+/** The chains that one service wants at one port. */
+function listenerRequest(listen: ServiceListen, port: Port, bind: string, wildcard: boolean): ListenerRequest {
+  const kind = listenerProtocol(port.protocol);
+  const chains: FilterChain[] = [];
+  if (kind !== 'http') chains.push(...(isTls(port.protocol) ? tlsRouteChains(listen) : tcpRouteChains(listen)));
+  if (kind !== 'tcp') {
+    const sniffed = kind === 'auto' || (wildcard && port.protocol !== 'HTTP_PROXY');
+    chains.push(httpChain(listen, routeTableName(listen, port, bind, wildcard), sniffed));
+  }
+  const shared = kind === 'http' && wildcard && port.protocol !== 'HTTP_PROXY';
+  return { kind: shared ? 'auto' : kind, protocol: shared ? 'Unsupported' : port.protocol, chains };
+}
+
+function httpChain({ listener, service }: ServiceListen, routeTable: string, sniffed: boolean): FilterChain {
+  const origin = { listener, service, http: true } as const;
+  return new FilterChain(sniffed ? SNIFFED_HTTP : {}, origin, () => ({ kind: 'http', routeTable }));
+}
+
+/** Sniffed services at their own address have a table of their own; all others share that of the port. */
+function routeTableName({ service }: ServiceListen, { port, protocol }: Port, bind: string, wildcard: boolean): string {
+  if (port === 0) return bind;
+  return listenerProtocol(protocol) === 'auto' && !wildcard ? `${service.hostname}:${port}` : `${port}`;
+}

@@ -1,0 +1,107 @@
+import { HostnameIndex } from '../match/hostname-index.ts';
+import type { Ip } from '../match/ip-address.ts';
+import { alternativeHosts } from './alternative-hosts.ts';
+import type { MeshService, Scope } from './compiled.ts';
+import type { FilterChain } from './filter-chain.ts';
+import type { ListenerEntry } from './listener-entry.ts';
+import { Listener } from './listener.ts';
+import { isUnspecified } from './service-address.ts';
+import { fallThroughChain } from './virtual-outbound.ts';
+
+/**
+ * One service at one port, as if it were alone in the mesh: what a connection meets that was dialled by the service's
+ * name. The blocks of the service's own addresses are met by definition; subnets that a VirtualService names are not.
+ */
+export class NamedListener {
+  readonly service: MeshService;
+  readonly #chains: FilterChain[] = [];
+  #listener: Listener | undefined;
+
+  constructor(service: MeshService) {
+    this.service = service;
+  }
+
+  add(chains: readonly FilterChain[]): void {
+    this.#chains.push(...chains);
+  }
+
+  get listener(): Listener {
+    if (this.#listener === undefined) {
+      const chains = this.#chains.map((chain) => (chain.origin.narrowed === true ? chain : chain.withoutBlocks()));
+      this.#listener = new Listener(chains[0]?.origin.listener ?? '', 0, chains);
+    }
+    return this.#listener;
+  }
+}
+
+/** The listeners of one port: by address, for all addresses, and by the name of the service. */
+export class PortListeners {
+  readonly #scope: Scope;
+  readonly #byAddress = new Map<string, Listener>();
+  readonly #services = new Map<string, NamedListener>();
+  readonly #byName = new HostnameIndex<NamedListener>();
+  #wildcard4: Listener | undefined;
+  #wildcard6: Listener | undefined;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  addService(service: MeshService, chains: readonly FilterChain[]): void {
+    const { hostname } = service;
+    let named = this.#services.get(hostname);
+    if (named === undefined) {
+      named = new NamedListener(service);
+      this.#services.set(hostname, named);
+      this.#byName.add(hostname, named);
+    }
+    named.add(chains);
+  }
+
+  /** Names that are a service's own stand before the aliases and short forms of others. */
+  finish(): void {
+    for (const named of this.#services.values()) {
+      const { hostname, aliases } = named.service;
+      for (const alias of aliases) this.#byName.add(alias, named);
+      for (const name of [hostname, ...aliases]) {
+        for (const form of alternativeHosts(this.#scope, name)) this.#byName.add(form, named);
+      }
+    }
+  }
+
+  addListener({ binds, port, chains }: ListenerEntry): void {
+    const listener = new Listener(`${binds[0]}_${port}`, port, chains, (name) => fallThroughChain(this.#scope, name));
+    for (const bind of binds) {
+      if (bind === '0.0.0.0') this.#wildcard4 = listener;
+      else if (bind === '::') this.#wildcard6 = listener;
+      else if (!isUnspecified(bind)) this.#byAddress.set(bind, listener);
+    }
+  }
+
+  /** The listener of exactly that address. */
+  atAddress(address: Ip): Listener | undefined {
+    return this.#byAddress.get(address.text);
+  }
+
+  /** The listener for all addresses of a family; without an address, of the asker's first family. */
+  forAll(family: 4 | 6 | undefined): Listener | undefined {
+    if (family === undefined) return this.#wildcard4 ?? this.#wildcard6;
+    return family === 4 ? this.#wildcard4 : this.#wildcard6;
+  }
+
+  /** The service of that name at this port, or the longest wildcard that covers the name. */
+  named(host: string): NamedListener | undefined {
+    return this.#byName.get(host);
+  }
+
+  /** Whether an answer may depend on the address. */
+  get needsAddress(): boolean {
+    return this.#byAddress.size > 0 || (this.forAll(undefined)?.needsAddress ?? false);
+  }
+
+  get listeners(): readonly Listener[] {
+    return [...new Set([this.#wildcard4, this.#wildcard6, ...this.#byAddress.values()])].filter(
+      (listener) => listener !== undefined,
+    );
+  }
+}
