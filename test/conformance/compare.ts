@@ -93,8 +93,8 @@ function normalise(field: string, value: unknown): unknown {
     case 'upstream': {
       const upstream = plain(value) as Record<string, unknown> | undefined;
       if (upstream === undefined) return undefined;
-      const { expectedRqTimeoutMs: _informative, removed = [], ...rest } = upstream;
-      return { ...rest, removed: [...(removed as string[])].sort() };
+      const { method, path, authority, headers, removed = [] } = upstream;
+      return { method, path, authority, headers, removed: [...(removed as string[])].sort() };
     }
     default:
       return plain(value);

@@ -103,7 +103,6 @@ function parseIpv6(text: string): Ip | undefined {
       const word = readQuad(text, at);
       if (word < 0 || groups.length > 6) return undefined;
       groups.push(word >>> 16, word & 0xffff);
-      at = text.length;
       break;
     }
     if (end === at || end - at > 4) return undefined;

@@ -84,15 +84,25 @@ export interface CaptureSettings {
    * so `govern` is the default here.
    */
   readonly loopback: 'govern' | 'bypass';
-  /** Owns of the pod beside `workload.addresses`: further knobs of Istio's rule installer, see docs/capture.md. */
+  /** Further knobs of Istio's rule installer, see docs/capture.md. IPv6 rules exist for an IPv4 pod only with `dualStack`. */
   readonly dualStack?: boolean;
+  /** Port 53 of `dnsServers`, or of everything with `captureAllDns`, goes to the mesh's resolver. */
   readonly dnsCapture?: boolean;
   readonly captureAllDns?: boolean;
   readonly dnsServers?: readonly string[];
+  /** The destinations that Istio takes for loopback. Absent: `127.0.0.1/32`. */
   readonly loopbackCidr?: string;
+  /** Comma-separated names of interfaces whose traffic is left alone. */
   readonly excludeInterfaces?: string;
+  /** Own addresses beside `workload.addresses`, by interface, with the length of the network; the default route's first. */
   readonly interfaces?: Readonly<Record<string, readonly string[]>>;
+  /** `NONE`: nothing is captured. */
   readonly interceptionMode?: 'REDIRECT' | 'TPROXY' | 'NONE';
+  /** Comma-separated numeric groups; absent or `*`: all but the excluded. */
+  readonly ownerGroupsInclude?: string;
+  readonly ownerGroupsExclude?: string;
+  /** The installer's native nftables mode, which reads ports and IPv6 a little differently. */
+  readonly nativeNftables?: boolean;
 }
 
 export interface MeshResources {
