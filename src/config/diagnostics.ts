@@ -1,5 +1,9 @@
-/** The closed list of what loading can say. A code never changes its meaning; docs/diagnostics.md has a line for each. */
+/**
+ * The closed list of what loading can say by itself; what the rules of a cluster say is in validate/rule-codes.ts. A code never
+ * changes its meaning; docs/diagnostics.md has a line for each.
+ */
 import type { Diagnostic } from '../core/model/diagnostic.ts';
+import { ruleCodes } from './validate/rule-codes.ts';
 
 export interface DiagnosticEntry {
   readonly level: Diagnostic['level'];
@@ -11,7 +15,7 @@ const error = (meaning: string): DiagnosticEntry => ({ level: 'error', meaning }
 const warning = (meaning: string): DiagnosticEntry => ({ level: 'warning', meaning });
 const info = (meaning: string): DiagnosticEntry => ({ level: 'info', meaning });
 
-export const diagnosticCodes = {
+export const loadingCodes = {
   SCL0101: error('The text is not YAML.'),
   SCL0102: error('A key stands twice in one map.'),
   SCL0103: error('An alias stands inside its own anchor.'),
@@ -31,14 +35,24 @@ export const diagnosticCodes = {
   SCL0303: error('Two documents define the same resource.'),
   SCL0304: error('Two documents define MeshConfig.'),
   SCL0305: info('The kind has no part in egress decisions; the resource was left aside.'),
+  SCL0306: warning('The kind can change egress in a cluster, and is not read here.'),
 
-  SCL0401: error('A field does not exist in this kind.'),
-  SCL0402: error('A value has the wrong type.'),
-  SCL0403: error('A value is not one of those that the field takes.'),
-  SCL0404: error('A field that must be given is missing.'),
-  SCL0405: error('A number, a length or a count is outside its range.'),
-  SCL0406: error('A string does not have the form that the field asks for.'),
+  SCL0321: warning('A field that MeshConfig does not have. Istio lets it go.'),
+  SCL0322: warning('A name that Istio does not know and reads as the default.'),
+  SCL0323: warning('A Helm value that Istio no longer reads; it is honoured here.'),
+
   SCL0407: warning('A field is spelt in snake_case: Istio reads it, the API server does not.'),
+
+  SCL1101: warning('A VirtualService is for a host that nothing defines.'),
+  SCL1102: warning('A route leads to a host that nothing defines.'),
+  SCL1103: warning('A VirtualService names a Gateway that nothing defines.'),
 } as const satisfies Readonly<Record<string, DiagnosticEntry>>;
 
-export type DiagnosticCode = keyof typeof diagnosticCodes;
+export type LoadingCode = keyof typeof loadingCodes;
+type RuleCode = (typeof ruleCodes)[keyof typeof ruleCodes]['code'];
+export type DiagnosticCode = LoadingCode | RuleCode;
+
+/** The level of a loading code. Rules say theirs with each finding: one rule may refuse here and warn there. */
+export function levelOf(code: DiagnosticCode): Diagnostic['level'] {
+  return (loadingCodes as Readonly<Partial<Record<DiagnosticCode, DiagnosticEntry>>>)[code]?.level ?? 'error';
+}

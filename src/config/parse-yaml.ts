@@ -6,6 +6,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from 'yaml';
 import type { SourceLocation } from '../core/model/resource.ts';
 import type { DiagnosticCode } from './diagnostics.ts';
+import { camelCase } from './camel-case.ts';
 import { kubernetesScalarTags } from './yaml-scalars.ts';
 
 /** Characters of one source text. */
@@ -20,7 +21,7 @@ export const MAX_ALIASES = 256;
 export const MAX_VALUES = 1_000_000;
 
 /** Keys that would reach an object's prototype in careless code further down. */
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+export const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 export type FieldPath = readonly (string | number)[];
 
@@ -285,7 +286,7 @@ function findNode(document: Document.Parsed, path: FieldPath): FoundNode {
   for (const step of path) {
     if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
+      const pair = findPair(node.items, String(step));
       if (pair === undefined) return { offset, node: undefined };
       offset = offsetOf(pair.key);
       node = pair.value;
@@ -297,6 +298,13 @@ function findNode(document: Document.Parsed, path: FieldPath): FoundNode {
     }
   }
   return { offset, node: isNodeLike(node) ? node : undefined };
+}
+
+/** By the name itself, or by the snake_case spelling that was read as it. */
+function findPair<Pair extends { readonly key: unknown }>(pairs: readonly Pair[], name: string): Pair | undefined {
+  const named = (test: (key: string) => boolean): Pair | undefined =>
+    pairs.find(({ key }) => isScalar(key) && typeof key.value !== 'symbol' && test(String(key.value)));
+  return named((key) => key === name) ?? named((key) => camelCase(key) === name);
 }
 
 function embeddedOrigin(

@@ -38,6 +38,19 @@ export const resourceKinds: readonly ResourceKind[] = [
   { kind: 'Namespace', ...CORE, collection: 'namespaces', clusterScoped: true },
 ];
 
+/** Kinds by group that are not read here although they can move, open or close egress in a cluster. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  'networking.istio.io': ['EnvoyFilter', 'ProxyConfig'],
+  'extensions.istio.io': ['WasmPlugin', 'TrafficExtension'],
+  'telemetry.istio.io': ['Telemetry'],
+  'gateway.networking.k8s.io': ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'Gateway', 'BackendTLSPolicy'],
+  'networking.k8s.io': ['NetworkPolicy'],
+};
+
+export function governsEgressElsewhere(kind: string, group: string): boolean {
+  return ELSEWHERE[group]?.includes(kind) === true;
+}
+
 /** `networking.istio.io/v1` -> group and version. The core group has no slash. */
 export function splitApiVersion(apiVersion: string): { readonly group: string; readonly version: string } {
   const slash = apiVersion.indexOf('/');

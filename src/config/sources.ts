@@ -1,5 +1,6 @@
 /** What may be handed to the loader, and its way to one list of documents. */
 import type { SourceLocation } from '../core/model/resource.ts';
+import { copyPlain } from './plain-value.ts';
 import { type FieldPath, parseYamlDocuments, type TextOrigin, type TextProblem } from './parse-yaml.ts';
 
 /** A text with a name, or with a meaning that the text alone does not show. */
@@ -23,6 +24,8 @@ export interface SourceDocument {
   readonly value: unknown;
   readonly file?: string;
   readonly as?: 'MeshConfig';
+  /** Where an object says that it came from; texts are asked through `locate`. */
+  readonly source?: SourceLocation;
   /** Absent for objects made in code. */
   locate?(path: FieldPath): SourceLocation;
   embedded?(path: FieldPath): TextOrigin;
@@ -40,9 +43,25 @@ export function readSources(input: ConfigInput): ReadSources {
   for (const item of Array.isArray(input) ? (input as readonly unknown[]) : [input]) {
     if (typeof item === 'string') readText({ text: item }, documents, problems);
     else if (isConfigSource(item)) readText(item, documents, problems);
-    else documents.push({ value: item });
+    else readObject(item, documents, problems);
   }
   return { documents, problems };
+}
+
+function readObject(item: unknown, documents: SourceDocument[], problems: TextProblem[]): void {
+  const copy = copyPlain(item);
+  if ('problem' in copy) {
+    problems.push(copy.problem);
+    return;
+  }
+  const { value } = copy;
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('source' in value)) {
+    documents.push({ value });
+    return;
+  }
+  // A resource out of another MeshConfig: it knows its place already.
+  const { source, ...resource } = value;
+  documents.push({ value: resource, source: source as SourceLocation });
 }
 
 function readText(source: ConfigSource, documents: SourceDocument[], problems: TextProblem[]): void {

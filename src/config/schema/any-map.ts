@@ -1,0 +1,4 @@
+import { z } from 'zod';
+
+/** A part of a resource that egress never looks at. */
+export const anyMap = z.record(z.string(), z.unknown());

@@ -1,0 +1,57 @@
+/** One resource against the API server (its schema) and against Istio's own rules, with the place of every finding. */
+import type { Diagnostic } from '../core/model/diagnostic.ts';
+import type { ResourceRef } from '../core/model/resource.ts';
+import { levelOf } from './diagnostics.ts';
+import { formatFieldPath, resolveFieldPath } from './field-path.ts';
+import { respell } from './field-spelling.ts';
+import type { FieldPath } from './parse-yaml.ts';
+import { resourceSchemas } from './schema/resource.ts';
+import { schemaProblems } from './schema-problems.ts';
+import type { SourceDocument } from './sources.ts';
+import { type UncheckedResource, validateResource } from './validate/validate-resource.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface CheckedResource {
+  /** The resource in the spelling of the schemas; of use only when `accepted`. */
+  readonly value: Fields;
+  readonly accepted: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Rules are asked only about what has the form of its kind: as in a cluster, where the schema refuses first. */
+export function checkResource(kind: string, document: SourceDocument, resource: ResourceRef): CheckedResource {
+  const schema = resourceSchemas[kind];
+  if (schema === undefined) throw new TypeError(`no schema for ${kind}`);
+  const diagnostics: Diagnostic[] = [];
+  const report = (finding: Omit<Diagnostic, 'resource' | 'location' | 'field'>, path: FieldPath): void => {
+    const location = document.locate?.(path);
+    const field = formatFieldPath(path);
+    diagnostics.push({
+      ...finding,
+      resource,
+      ...(field === '' ? {} : { field }),
+      ...(location === undefined ? {} : { location }),
+    });
+  };
+  const value = respell(document.value, schema, {
+    onSnakeCase: (path, camelCase) => {
+      const level = levelOf('SCL0407');
+      const message = `\`${String(path.at(-1))}\` is Istio's other spelling of \`${camelCase}\`, which the API server does not know`;
+      report({ code: 'SCL0407', level, message, fix: `write \`${camelCase}\`` }, path);
+    },
+  }) as Fields;
+  for (const { code, path, message, fix } of schemaProblems(value, schema)) {
+    report({ code, level: levelOf(code), message, ...(fix === undefined ? {} : { fix }) }, path);
+  }
+  if (!hasError(diagnostics)) {
+    for (const { field, code, level, message, fix } of validateResource(value as unknown as UncheckedResource)) {
+      report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
+    }
+  }
+  return { value, accepted: !hasError(diagnostics), diagnostics };
+}
+
+function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.level === 'error');
+}
