@@ -1,0 +1,137 @@
+import type { MeshConfig } from '../core/model/mesh-config.ts';
+import type { Decision } from '../core/model/decision.ts';
+import type { Exchange, ExchangeObserver } from './exchange.ts';
+import { destinationLabels, grpcStatusOf, requestProtocol, responseCodeOf, sourceLabels } from './metrics-labels.ts';
+import type { Labels } from './metrics-labels.ts';
+import { Counter, Histogram, labelSet } from './metrics-series.ts';
+import type { LabelSet } from './metrics-series.ts';
+
+export interface MetricsOptions {
+  /**
+   * How many different hosts that no service knows may appear as `destination_service` before further ones are told as
+   * `unknown`. Istio sets no limit, which lets whoever chooses a URL fill a metrics store; the default here is 0.
+   */
+  readonly unknownHosts?: number;
+}
+
+/** A counter of something that is no exchange. */
+export type EventName = 'seam_failures' | 'observer_failures' | 'policy_updates' | 'policy_update_failures';
+
+/**
+ * Istio's standard metrics of a source proxy, in memory, and a few of our own. `text()` is Prometheus's exposition.
+ */
+export class EgressMetrics implements ExchangeObserver {
+  readonly #source: Labels;
+  readonly #unknownHosts: number;
+  readonly #hosts = new Set<string>();
+  readonly #known = new WeakMap<Decision, Map<string, LabelSet>>();
+  readonly #requests = new Counter('istio_requests_total', 'Requests, at their end.');
+  readonly #durations = new Histogram('istio_request_duration_milliseconds', 'Duration of requests in milliseconds.');
+  readonly #requestBytes = new Histogram('istio_request_bytes', 'Bytes of request bodies.');
+  readonly #responseBytes = new Histogram('istio_response_bytes', 'Bytes of response bodies.');
+  readonly #opened = new Counter('istio_tcp_connections_opened_total', 'Connections opened.');
+  readonly #closed = new Counter('istio_tcp_connections_closed_total', 'Connections closed.');
+  readonly #received = new Counter('istio_tcp_received_bytes_total', 'Bytes that the application sent.');
+  readonly #sent = new Counter('istio_tcp_sent_bytes_total', 'Bytes that the application got.');
+  readonly #decisions = new Counter('sidecarless_decisions_total', 'Decisions by action and reason.');
+  readonly #wouldDeny = new Counter(
+    'sidecarless_would_deny_total',
+    'What report mode let pass and enforce mode would refuse.',
+  );
+  readonly #events = new Counter('sidecarless_events_total', 'Failures inside the guard, and policy updates.');
+
+  constructor(mesh: Pick<MeshConfig, 'workload'>, options: MetricsOptions = {}) {
+    this.#source = sourceLabels(mesh.workload);
+    this.#unknownHosts = options.unknownHosts ?? 0;
+  }
+
+  onDecision(exchange: Exchange): void {
+    const { action, reason } = exchange.decision;
+    this.#decisions.add(labelSet({ action, reason, seam: exchange.seam }));
+    if (exchange.wouldDeny === true) this.#wouldDeny.add(labelSet({ reason }));
+    if (exchange.layer === 'tcp' && action !== 'deny') this.#opened.add(this.#labels(exchange));
+  }
+
+  onEnd(exchange: Exchange): void {
+    if (exchange.decision.reason === 'not_captured') return;
+    const labels = this.#labels(exchange);
+    if (exchange.layer === 'http') {
+      this.#requests.add(labels);
+      this.#durations.observe(labels, Math.max(0, (exchange.endedAt ?? exchange.start) - exchange.start));
+      this.#requestBytes.observe(labels, exchange.bytesReceived);
+      this.#responseBytes.observe(labels, exchange.bytesSent);
+      return;
+    }
+    // A refused connection reached no proxy's upstream, yet a sidecar counts it: it did accept it.
+    if (exchange.decision.action === 'deny') this.#opened.add(labels);
+    this.#closed.add(labels);
+    this.#received.add(labels, exchange.bytesReceived);
+    this.#sent.add(labels, exchange.bytesSent);
+  }
+
+  event(name: EventName): void {
+    this.#events.add(labelSet({ event: name }));
+  }
+
+  /** Prometheus text exposition format, version 0.0.4. */
+  text(): string {
+    return this.#all.map((metric) => metric.text()).join('');
+  }
+
+  /** Values of one metric by its labels, for tests and for other exporters. */
+  values(name: string): readonly { readonly labels: Labels; readonly value: number }[] {
+    return this.#all.find((metric) => metric.name === name)?.values() ?? [];
+  }
+
+  get #all(): readonly (Counter | Histogram)[] {
+    return [
+      this.#requests,
+      this.#durations,
+      this.#requestBytes,
+      this.#responseBytes,
+      this.#opened,
+      this.#closed,
+      this.#received,
+      this.#sent,
+      this.#decisions,
+      this.#wouldDeny,
+      this.#events,
+    ];
+  }
+
+  /** Decisions are shared by many exchanges, and so are their labels. */
+  #labels(exchange: Exchange): LabelSet {
+    let known = this.#known.get(exchange.decision);
+    if (known === undefined) this.#known.set(exchange.decision, (known = new Map<string, LabelSet>()));
+    const protocol = requestProtocol(exchange);
+    const key = [
+      protocol,
+      exchange.responseCode,
+      exchange.responseFlags,
+      exchange.destination?.cluster,
+      protocol === 'grpc' ? grpcStatusOf(exchange) : '',
+      this.#unknownHosts > 0 ? exchange.connection.authority : '',
+    ].join(' ');
+    let labels = known.get(key);
+    if (labels === undefined) known.set(key, (labels = this.#compute(exchange, protocol)));
+    return labels;
+  }
+
+  #compute(exchange: Exchange, protocol: string): LabelSet {
+    return labelSet({
+      ...this.#source,
+      ...destinationLabels(exchange, (host) => this.#admitHost(host)),
+      request_protocol: protocol,
+      response_flags: exchange.responseFlags === '' ? '-' : exchange.responseFlags,
+      connection_security_policy: 'unknown',
+      ...(exchange.layer === 'http' ? responseCodeOf(exchange) : {}),
+    });
+  }
+
+  #admitHost(host: string): string {
+    if (this.#hosts.has(host)) return host;
+    if (this.#hosts.size >= this.#unknownHosts) return 'unknown';
+    this.#hosts.add(host);
+    return host;
+  }
+}
