@@ -131,7 +131,7 @@ function completeDestination(destination: Destination, complete: Completion): De
 
 /**
  * Hosts that the routes of a VirtualService lead to, with the ports they name; 0 stands for a destination without a
- * port, which means any. Routes that no workload of `namespace` can take are left out.
+ * port, which means any. http routes that are for other source namespaces only are left out.
  */
 export function destinationHosts(virtualService: VirtualService, namespace: string): Map<string, Set<number>> {
   const found = new Map<string, Set<number>>();
@@ -144,22 +144,19 @@ export function destinationHosts(virtualService: VirtualService, namespace: stri
   };
   const { http = [], tls = [], tcp = [] } = virtualService.spec;
   for (const route of http) {
-    if (!sourceNamespaceFits(route.match, namespace)) continue;
+    if (isForOtherNamespaces(route, namespace)) continue;
     for (const { destination } of route.route ?? []) add(destination);
     add(route.mirror);
     for (const { destination } of route.mirrors ?? []) add(destination);
   }
-  for (const route of [...tls, ...tcp]) {
-    if (!sourceNamespaceFits(route.match, namespace)) continue;
+  for (const route of [...tcp, ...tls]) {
     for (const { destination } of route.route ?? []) add(destination);
   }
   return found;
 }
 
-function sourceNamespaceFits(
-  match: readonly { readonly sourceNamespace?: string }[] | undefined,
-  namespace: string,
-): boolean {
-  if (match === undefined || match.length === 0) return true;
-  return match.some(({ sourceNamespace = '' }) => sourceNamespace === '' || sourceNamespace === namespace);
+/** As soon as one match names a namespace, one has to name this one: matches that name none do not help, as in Istio. */
+function isForOtherNamespaces({ match = [] }: HTTPRoute, namespace: string): boolean {
+  const named = match.flatMap(({ sourceNamespace = '' }) => (sourceNamespace === '' ? [] : [sourceNamespace]));
+  return named.length > 0 && !named.includes(namespace);
 }

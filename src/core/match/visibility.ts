@@ -22,20 +22,16 @@ export function isPrivate(exportTo: ReadonlySet<string>, ownNamespace: string): 
   return !exportTo.has(PUBLIC) && (exportTo.has(PRIVATE) || exportTo.has(ownNamespace));
 }
 
-/**
- * The effective `exportTo` of a resource: its own, or else the mesh default. Istio honours only `.` and `*` in a
- * default (`.` first); a default that names neither hides the resource from everyone.
- */
+/** The effective `exportTo` of a resource: its own, or else the mesh default. */
 export function effectiveExportTo(
   own: readonly string[] | undefined,
   meshDefault: readonly string[],
 ): ReadonlySet<string> {
-  if (own !== undefined && own.length > 0) return sharedSet(own);
-  if (meshDefault.includes(PRIVATE)) return OWN_NAMESPACE;
-  return meshDefault.includes(PUBLIC) ? EVERYONE : NO_ONE;
+  return sharedSet(own !== undefined && own.length > 0 ? own : meshDefault);
 }
 
 function sharedSet(entries: readonly string[]): ReadonlySet<string> {
+  if (entries.length === 0) return NO_ONE;
   if (entries.length === 1) {
     if (entries[0] === PUBLIC) return EVERYONE;
     if (entries[0] === PRIVATE) return OWN_NAMESPACE;
