@@ -26,7 +26,7 @@ export const durationText = z
   .string()
   .refine(
     (value) => parseDurationNanoseconds(value) !== undefined,
-    celRule('duration_syntax', 'is not a duration; write a number and a unit, such as 1.5s'),
+    celRule('wrongForm', 'is not a duration; write a number and a unit, such as 1.5s'),
   );
 
 /** The CRD's rule for most durations. */
@@ -35,12 +35,12 @@ export const duration = durationText.refine(
     const nanoseconds = parseDurationNanoseconds(value);
     return nanoseconds === undefined || nanoseconds >= MILLISECOND;
   },
-  celRule('duration_too_short', 'must last at least 1ms'),
+  celRule('duration', 'must last at least 1ms'),
 );
 
 export const port = uint32.refine(
   (value) => value >= 1 && value <= 65535,
-  celRule('port_range', 'must be a port between 1 and 65535'),
+  celRule('port', 'must be a port between 1 and 65535'),
 );
 
 type Fields = z.core.$ZodLooseShape;
@@ -58,7 +58,7 @@ export function oneOf<Shape extends Fields>(
       context.addIssue({
         code: 'custom',
         message: `sets ${set.join(' and ')}; only one of ${group.join(', ')} may be set`,
-        params: { rule: 'one_of' },
+        params: { rule: 'oneOf' },
       });
     }
   });
@@ -82,10 +82,10 @@ export const workloadSelector = z.strictObject({
         .max(63)
         .refine(
           (value) => !value.includes('*'),
-          celRule('selector_wildcard', 'a selector compares labels exactly; * is not allowed'),
+          celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
         ),
     )
-    .refine((labels) => Object.keys(labels).length <= 256, celRule('too_many', 'has more than 256 labels'))
+    .refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels'))
     .optional(),
 });
 
@@ -99,14 +99,14 @@ export const matchLabelsSelector = z.strictObject({
         .max(63)
         .refine(
           (value) => !value.includes('*'),
-          celRule('selector_wildcard', 'a selector compares labels exactly; * is not allowed'),
+          celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
         ),
     )
-    .refine((labels) => Object.keys(labels).length <= 4096, celRule('too_many', 'has more than 4096 labels'))
-    .refine((labels) => !Object.hasOwn(labels, ''), celRule('selector_empty_key', 'has a label without a name'))
+    .refine((labels) => Object.keys(labels).length <= 4096, celRule('outOfRange', 'has more than 4096 labels'))
+    .refine((labels) => !Object.hasOwn(labels, ''), celRule('selectorLabels', 'has a label without a name'))
     .refine(
       (labels) => !Object.keys(labels).some((key) => key.includes('*')),
-      celRule('selector_wildcard', 'a selector compares labels exactly; * is not allowed'),
+      celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
     )
     .optional(),
 });

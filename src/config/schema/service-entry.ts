@@ -18,7 +18,7 @@ export const serviceEntrySpec = z
       .array(
         text.refine(
           (host) => host !== '*',
-          celRule('host_is_wildcard', '* would admit every host; name a domain, such as *.example.com'),
+          celRule('hostname', '* would admit every host; name a domain, such as *.example.com'),
         ),
       )
       .min(1)
@@ -29,11 +29,11 @@ export const serviceEntrySpec = z
       .max(256)
       .refine(
         (ports) => distinct(ports.map(({ name }) => name)),
-        celRule('duplicate_port_name', 'two ports have the same name'),
+        celRule('duplicatePort', 'two ports have the same name'),
       )
       .refine(
         (ports) => distinct(ports.map(({ number }) => number)),
-        celRule('duplicate_port', 'two ports have the same number'),
+        celRule('duplicatePort', 'two ports have the same number'),
       )
       .optional(),
     location: z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
@@ -45,19 +45,19 @@ export const serviceEntrySpec = z
   })
   .refine(
     (entry) => entry.workloadSelector === undefined || entry.endpoints === undefined,
-    celRule('selector_and_endpoints', 'sets workloadSelector and endpoints; only one of them may be set'),
+    celRule('selectorAndEndpoints', 'sets workloadSelector and endpoints; only one of them may be set'),
   )
   .refine(
     (entry) => isAddressed(entry.resolution) || entry.addresses?.some((address) => address.includes('/')) !== true,
-    celRule('cidr_resolution', 'CIDR addresses need resolution NONE or STATIC'),
+    celRule('cidrResolution', 'CIDR addresses need resolution NONE or STATIC'),
   )
   .refine(
     (entry) => !isNone(entry.resolution) || entry.endpoints === undefined,
-    celRule('endpoints_with_none', 'resolution NONE keeps the dialled address; endpoints would have no effect'),
+    celRule('endpointsWithNone', 'resolution NONE keeps the dialled address; endpoints would have no effect'),
   )
   .refine(
     (entry) => entry.resolution !== 'DNS_ROUND_ROBIN' || entry.endpoints === undefined || entry.endpoints.length === 1,
-    celRule('endpoints_round_robin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
+    celRule('endpointsRoundRobin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
   );
 
 export type ServiceEntryFields = z.infer<typeof serviceEntrySpec>;

@@ -49,14 +49,14 @@ export const serverTLSSettings = z
   })
   .refine(
     (tls) => !(tls.credentialName !== undefined && tls.credentialNames !== undefined),
-    celRule('tls_one_certificate_source', 'sets credentialName and credentialNames; only one of them may be set'),
+    celRule('tlsOneCertificateSource', 'sets credentialName and credentialNames; only one of them may be set'),
   )
   .refine(
     (tls) => !(tls.credentialName !== undefined && tls.tlsCertificates !== undefined),
-    celRule('tls_one_certificate_source', 'sets credentialName and tlsCertificates; only one of them may be set'),
+    celRule('tlsOneCertificateSource', 'sets credentialName and tlsCertificates; only one of them may be set'),
   )
   .refine(
     (tls) => !(tls.credentialNames !== undefined && tls.tlsCertificates !== undefined),
-    celRule('tls_one_certificate_source', 'sets credentialNames and tlsCertificates; only one of them may be set'),
+    celRule('tlsOneCertificateSource', 'sets credentialNames and tlsCertificates; only one of them may be set'),
   );
 export type ServerTLSFields = z.infer<typeof serverTLSSettings>;

@@ -11,23 +11,23 @@ export const workloadEntrySpec = z
       .max(256)
       .refine(
         (value) => !value.startsWith(UNIX) || value[7] === '/' || value[7] === '@',
-        celRule('unix_socket_path', 'a unix socket is an absolute path, or an abstract name after @'),
+        celRule('unixEndpoint', 'a unix socket is an absolute path, or an abstract name after @'),
       )
       .refine(
         (value) => !value.startsWith(UNIX) || !value.endsWith('/'),
-        celRule('unix_socket_path', 'a unix socket is a file, not a folder'),
+        celRule('unixEndpoint', 'a unix socket is a file, not a folder'),
       )
       .optional(),
     ports: z
       .record(z.string(), port)
-      .refine((ports) => Object.keys(ports).length <= 128, celRule('too_many', 'has more than 128 ports'))
+      .refine((ports) => Object.keys(ports).length <= 128, celRule('outOfRange', 'has more than 128 ports'))
       .refine(
         (ports) => Object.keys(ports).every((name) => name.length < 63 && PORT_NAME.test(name)),
-        celRule('port_name', 'maps a port name that is no DNS label'),
+        celRule('portName', 'maps a port name that is no DNS label'),
       )
       .optional(),
     labels: textMap
-      .refine((labels) => Object.keys(labels).length <= 256, celRule('too_many', 'has more than 256 labels'))
+      .refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels'))
       .optional(),
     network: text.max(2048).optional(),
     locality: text.max(2048).optional(),
@@ -36,11 +36,11 @@ export const workloadEntrySpec = z
   })
   .refine(
     (entry) => entry.address !== undefined || entry.network !== undefined,
-    celRule('address_required', 'needs an address'),
+    celRule('endpointAddress', 'needs an address'),
   )
   .refine(
     (entry) => !(entry.address?.startsWith(UNIX) === true && entry.ports !== undefined),
-    celRule('unix_socket_ports', 'a unix socket has no ports'),
+    celRule('unixEndpoint', 'a unix socket has no ports'),
   );
 
 export type WorkloadEntryFields = z.infer<typeof workloadEntrySpec>;
