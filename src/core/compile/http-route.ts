@@ -3,6 +3,7 @@ import type { CorsRules, FaultPolicy, HashPolicy, RetryPolicy } from '../model/d
 import type { DestinationRule } from '../model/destination-rule.ts';
 import type { ResourceRef } from '../model/resource.ts';
 import type { HTTPRetry, HTTPRoute, HTTPRouteDestination, VirtualService } from '../model/virtual-service.ts';
+import { refOf } from './age.ts';
 import { translateDirectResponse, type DirectResponseAction } from './http-route-direct-response.ts';
 import { clusterName, destinationCluster, type ClusterKey, type DestinationService } from './http-route-destination.ts';
 import { mirrorPercent, mirrorPercentByPolicy, translateFault } from './http-route-fault.ts';
@@ -162,7 +163,7 @@ function translateRoute(
     ...(fault !== undefined && { fault }),
     ...(cors !== undefined && { cors }),
     operation: operationOf(match.path, action, virtualService.metadata.name, options.port),
-    virtualService: referenceTo(virtualService),
+    virtualService: refOf(virtualService),
   };
 }
 
@@ -255,14 +256,4 @@ function operationOf(path: PathMatch, action: HttpRouteAction, virtualService: s
     if (cluster !== undefined && clusterName(cluster).includes('|')) return `${cluster.host}:${cluster.port}${pattern}`;
   }
   return `${virtualService}:${port}${pattern}`;
-}
-
-/** Names a VirtualService in decisions. */
-export function referenceTo({ metadata, source }: VirtualService): ResourceRef {
-  return {
-    kind: 'VirtualService',
-    namespace: metadata.namespace ?? 'default',
-    name: metadata.name,
-    ...(source !== undefined && { source }),
-  };
 }

@@ -1,0 +1,79 @@
+import { parseIp } from '../match/ip-address.ts';
+import { lowerAscii } from '../match/string-match.ts';
+import { alternativeHosts } from './alternative-hosts.ts';
+import type { MeshService, Scope } from './compiled.ts';
+import { isUnspecified, serviceAddresses, type AddressFamilies } from './service-address.ts';
+
+/** The authorities of a virtual host, before others have taken theirs. */
+export interface Domains {
+  readonly names: readonly string[];
+  /** Those of `names` that are short forms: they give way to a service that is really called so. */
+  readonly alternatives: ReadonlySet<string>;
+}
+
+const NO_ALTERNATIVES: ReadonlySet<string> = new Set();
+
+/** Istio's `generateVirtualHostDomains`. `port` 0: ports are not part of the domains. */
+export function serviceDomains(service: MeshService, port: number, scope: Scope, families: AddressFamilies): Domains {
+  const names: string[] = [];
+  const alternatives = new Set<string>();
+  const add = (name: string): void => {
+    const host = bracketed(name);
+    names.push(host);
+    if (port !== 0) names.push(`${host}:${port}`);
+  };
+  for (const host of [service.hostname, ...service.aliases]) {
+    add(host);
+    // A resolver takes a name with a final dot for the same name.
+    if (parseIp(host) === undefined) add(`${host}.`);
+    for (const alternative of alternativeHosts(scope, host)) {
+      const before = names.length;
+      add(alternative);
+      for (const name of names.slice(before)) alternatives.add(name);
+    }
+  }
+  if (service.resolution === 'PASSTHROUGH' && service.registry === 'Kubernetes') {
+    names.push(...names.map((name) => `*.${name}`));
+  }
+  for (const address of serviceAddresses(service, families)) if (!isUnspecified(address)) add(address);
+  return { names, alternatives };
+}
+
+/** The one authority of a VirtualService host that no service has. */
+export function plainDomains(host: string): Domains {
+  return { names: [bracketed(host)], alternatives: NO_ALTERNATIVES };
+}
+
+/** Hands every authority to the first virtual host that claims it. */
+export class DomainLedger {
+  readonly #taken = new Set<string>();
+  readonly #known = new Set<string>();
+
+  /** Names of services: no short form of another service may take one. */
+  reserve(hostname: string, port: number): void {
+    this.#known.add(hostname);
+    this.#known.add(`${bracketed(hostname)}:${port}`);
+  }
+
+  /** What of `domains` is still free, in lower case. */
+  claim({ names, alternatives }: Domains): string[] {
+    const claimed: string[] = [];
+    for (const name of names) {
+      const lowered = lowerAscii(name);
+      if (this.#taken.has(lowered)) continue;
+      if (alternatives.has(name) && this.#known.has(name)) continue;
+      this.#taken.add(lowered);
+      claimed.push(lowered);
+    }
+    return claimed;
+  }
+}
+
+/** `host:port` as Istio names virtual hosts. */
+export function virtualHostName(host: string, port: number): string {
+  return `${bracketed(host)}:${port}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') && parseIp(host)?.family === 6 ? `[${host}]` : host;
+}
