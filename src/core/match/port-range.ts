@@ -55,7 +55,8 @@ function parseList(
   const ranges: PortRange[] = [];
   for (const part of text.split(',')) {
     if (part === '') continue;
-    const entry = part.trim();
+    // Spaces and quotes are the command line's; a line break would end the rule.
+    const entry = part.replace(/^[ \t]+|[ \t]+$/g, '').replace(/^"(.*)"$/, '$1');
     const named = SERVICE_NAMES.get(entry);
     const at = named === undefined ? entry.indexOf(dash) : -1;
     const from = named ?? (at < 0 ? parseNumber(entry) : parseNumber(entry.slice(0, at), 0));
