@@ -3,8 +3,8 @@ import { headerValueProblem } from './header-value.ts';
 import { keyed, type Report } from './problem.ts';
 
 const HEADER_NAME = /^[-_A-Za-z0-9]+$/;
-/** RFC 9110 token. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What Envoy takes as the name of a header to match: RFC 9110's token, a comma, and `:` in front for `:authority`. */
+const MATCHED_NAME = /^:?[0-9a-zA-Z!#$%&'*+,\-.^_|~`]+$/;
 const CLAIM_PREFIX = '@request.auth.claims';
 
 /** Letters, digits, `-` and `_`: narrower than what HTTP allows. */
@@ -16,7 +16,7 @@ export function strictHeaderProblem(name: string): string | undefined {
 /** A header to match: also `@request.auth.claims.group`, a claim of the request's token. */
 export function matchedHeaderProblem(name: string): string | undefined {
   if (name === '') return 'a header name must not be empty';
-  return isClaimRoute(name) || TOKEN.test(name) ? undefined : `${JSON.stringify(name)} is not a header name`;
+  return isClaimRoute(name) || MATCHED_NAME.test(name) ? undefined : `${JSON.stringify(name)} is not a header name`;
 }
 
 /** CORS lists may hold `*`. */

@@ -121,6 +121,13 @@ export const ruleCodes = {
   ingressTls: rule('SCL1006', 'TLS settings that a Sidecar does not support.'),
   poolProtocol: rule('SCL1007', 'HTTP pool settings on a port that carries no HTTP.'),
   egressProxy: rule('SCL1008', 'egressProxy without ALLOW_ANY, host or port.'),
+
+  meshConnectTimeout: rule('SCL1101', 'connectTimeout of the mesh is not from 1ms to 1h in whole milliseconds.'),
+  trustDomain: rule('SCL1102', 'A trust domain is not a DNS name.'),
+  meshDefaultConfig: rule('SCL1103', 'defaultConfig is missing or lacks what a proxy needs.'),
+  meshRetryPolicy: rule('SCL1104', 'A default retry policy has settings that contradict each other or have no effect.'),
+  ecdhCurves: rule('SCL1105', 'A curve that Istio does not know, that stands twice, or where none can be set.'),
+  meshNetwork: rule('SCL1106', 'A network has a bad registry, gateway, port or range.'),
 } as const satisfies Readonly<Record<string, { readonly code: string; readonly meaning: string }>>;
 
 function rule<const Code extends string>(
