@@ -41,6 +41,9 @@ export const loadingCodes = {
   SCL0322: warning('A name that Istio does not know and reads as the default.'),
   SCL0323: warning('A Helm value that Istio no longer reads; it is honoured here.'),
 
+  SCL0341: error('A value says what is captured, and Istio would refuse it.'),
+  SCL0342: warning('Several pods say different things about what is captured.'),
+
   SCL0407: warning('A field is spelt in snake_case: Istio reads it, the API server does not.'),
 
   SCL1101: warning('A VirtualService is for a host that nothing defines.'),

@@ -4,6 +4,7 @@ import type { MeshResources } from '../core/model/mesh-config.ts';
 import type { Resource, ResourceRef, SourceLocation } from '../core/model/resource.ts';
 import { type DiagnosticCode, levelOf } from './diagnostics.ts';
 import { isFields, type MeshConfigDocument, readMeshConfigDocument } from './mesh-config-shapes.ts';
+import type { FieldPath } from './parse-yaml.ts';
 import { formatLocation, formatResource } from './report.ts';
 import {
   findResourceKind,
@@ -24,6 +25,10 @@ export interface ReadResources {
   /** Pods and templates of pods, whole: their annotations say what is captured. */
   readonly workloads: readonly SourceDocument[];
   readonly diagnostics: readonly Diagnostic[];
+  /** No resource and no MeshConfig. */
+  readonly isEmpty: boolean;
+  /** The place of a field of a resource. */
+  placeOf(resource: object, path: FieldPath): SourceLocation | undefined;
 }
 
 /** Controllers whose `spec.template` is a pod. */
@@ -40,6 +45,7 @@ class ResourceReader {
   readonly #seen = new Map<string, SourceLocation | undefined>();
   readonly #workloads: SourceDocument[] = [];
   readonly #diagnostics: Diagnostic[] = [];
+  readonly #documents = new WeakMap<object, SourceDocument>();
   #meshConfig: { readonly document: MeshConfigDocument; readonly location: SourceLocation | undefined } | undefined;
 
   result(): ReadResources {
@@ -51,6 +57,11 @@ class ResourceReader {
       meshConfig: this.#meshConfig?.document,
       workloads: this.#workloads,
       diagnostics: this.#diagnostics,
+      isEmpty: this.#collections.size === 0 && this.#meshConfig === undefined,
+      placeOf: (resource, path) => {
+        const document = this.#documents.get(resource);
+        return document?.locate?.(path) ?? document?.source;
+      },
     };
   }
 
@@ -118,7 +129,9 @@ class ResourceReader {
     if (!checked.accepted) return;
     const collection = this.#collections.get(kind.collection) ?? [];
     this.#collections.set(kind.collection, collection);
-    collection.push(toResource(kind, checked.value, source));
+    const resource = toResource(kind, checked.value, source);
+    this.#documents.set(resource, document);
+    collection.push(resource);
   }
 
   #addMeshConfig(meshConfig: MeshConfigDocument, document: SourceDocument): void {
@@ -154,7 +167,7 @@ class ResourceReader {
   #report(
     code: DiagnosticCode,
     document: SourceDocument,
-    path: readonly (string | number)[],
+    path: FieldPath,
     message: string,
     resource?: ResourceRef,
     fix?: string,
