@@ -75,7 +75,7 @@ export function buildMeshConfig({ documents, problems }: ReadSources, options: B
   found.push(...checkReferences(read, clusterDomain));
   const diagnostics = inOrderOfPlace(found);
   const refused = diagnostics.some(
-    ({ code, level }) => level === 'error' && (invalid !== 'skip' || concernsFiles(code)),
+    ({ code, level }) => level === 'error' && (invalid !== 'skip' || cannotBeLeftOut(code)),
   );
   if (refused || !mesh.usable) throw toConfigError(diagnostics);
   return deepFreeze({
