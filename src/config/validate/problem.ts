@@ -41,5 +41,5 @@ export class Report {
 
 /** `{ add: ['x y'] }` -> `spec.headers.add["x y"]`: a key that is no plain name is quoted. */
 export function keyed(path: string, key: string): string {
-  return /^[A-Za-z_][\w-]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }

@@ -50,8 +50,7 @@ export function validatePortPolicy(
 ): void {
   if (policy.port === undefined)
     report.error('portLevelSettings', `${field}.port`, 'an entry of portLevelSettings needs a port');
-  const { port: _port, ...settings } = policy;
-  if (Object.values(settings).every((value) => value === undefined)) {
+  if (Object.entries(policy).every(([name, value]) => name === 'port' || value === undefined)) {
     report.error(
       'emptySettings',
       field,

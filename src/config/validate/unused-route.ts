@@ -68,8 +68,7 @@ function warnRepeatedMatches(report: Report, field: string, routes: readonly Rou
 
 /** The match without its name, and without fields that hold nothing. */
 function canonicalMatch(match: object): string {
-  const { name: _name, ...rest } = match as { readonly name?: string };
-  return canonicalText(rest);
+  return canonicalText({ ...match, name: undefined });
 }
 
 function canonicalText(value: unknown): string {

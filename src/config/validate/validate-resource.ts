@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { formatFieldPath } from '../field-path.ts';
+import { schemaProblems } from '../schema-problems.ts';
 import { destinationRuleSpec } from '../schema/destination-rule.ts';
 import { gatewaySpec } from '../schema/gateway.ts';
 import { proxyConfigSpec } from '../schema/proxy-config.ts';
@@ -13,7 +15,6 @@ import { type Problem, Report } from './problem.ts';
 import { validateProxyConfig } from './proxy-config.ts';
 import { validateServiceEntry } from './service-entry.ts';
 import { validateSidecar } from './sidecar.ts';
-import { validateStructure } from './structure.ts';
 import { validateVirtualService } from './virtual-service.ts';
 import { validateWorkloadEntry } from './workload-entry.ts';
 
@@ -32,11 +33,6 @@ export interface UncheckedResource {
   readonly spec?: unknown;
 }
 
-interface KindRules<Schema extends z.ZodType> {
-  readonly schema: Schema;
-  readonly validate: (report: Report, spec: z.infer<Schema>, metadata: CheckedMetadata) => void;
-}
-
 interface CheckedMetadata {
   readonly name: string | undefined;
   readonly namespace: string;
@@ -44,21 +40,23 @@ interface CheckedMetadata {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-function kindRules<Schema extends z.ZodType>(
-  schema: Schema,
-  validate: KindRules<Schema>['validate'],
-): (report: Report, spec: unknown, metadata: CheckedMetadata) => void {
-  return (report, spec, metadata) => {
-    validateStructure(report, schema, spec);
-    if (report.problems.some(({ level }) => level === 'error')) return;
-    validate(report, spec as z.infer<Schema>, metadata);
-  };
+interface KindRules {
+  readonly schema: z.ZodType;
+  readonly validate: (report: Report, spec: unknown, metadata: CheckedMetadata) => void;
 }
 
-const SEMANTICS = 'internal.istio.io/gateway-semantics';
+function kindRules<Schema extends z.ZodType>(
+  schema: Schema,
+  validate: (report: Report, spec: z.infer<Schema>, metadata: CheckedMetadata) => void,
+): KindRules {
+  return { schema, validate: (report, spec, metadata) => validate(report, spec as z.infer<Schema>, metadata) };
+}
+
+/** Istio marks what it makes from resources of the Gateway API, which follow looser rules. */
+const GATEWAY_SEMANTICS = 'internal.istio.io/gateway-semantics';
 const ROUTE_SEMANTICS = 'internal.istio.io/route-semantics';
 
-const rulesOfKind: Readonly<Record<string, ReturnType<typeof kindRules>>> = {
+const rulesOfKind: Readonly<Record<string, KindRules>> = {
   ServiceEntry: kindRules(serviceEntrySpec, (report, spec, { namespace, labels }) =>
     validateServiceEntry(report, spec, namespace, labels),
   ),
@@ -69,7 +67,7 @@ const rulesOfKind: Readonly<Record<string, ReturnType<typeof kindRules>>> = {
     validateDestinationRule(report, spec, namespace),
   ),
   Gateway: kindRules(gatewaySpec, (report, spec, { name, annotations }) =>
-    validateGateway(report, spec, name, annotations[SEMANTICS] === 'gateway'),
+    validateGateway(report, spec, name, annotations[GATEWAY_SEMANTICS] === 'gateway'),
   ),
   Sidecar: kindRules(sidecarSpec, (report, spec, { namespace }) => validateSidecar(report, spec, namespace)),
   WorkloadEntry: kindRules(workloadEntrySpec, (report, spec) =>
@@ -83,13 +81,24 @@ const rulesOfKind: Readonly<Record<string, ReturnType<typeof kindRules>>> = {
  * a cluster would refuse it. Other kinds give no problems. An absent namespace is `default`.
  */
 export function validateResource(resource: UncheckedResource): Problem[] {
-  const validate = rulesOfKind[resource.kind];
-  if (validate === undefined) return [];
+  const rules = rulesOfKind[resource.kind];
+  if (rules === undefined) return [];
+  const structure = schemaProblems(resource.spec ?? undefined, rules.schema);
+  if (structure.length === 0) return validateWellFormed(resource);
+  return structure.map(({ path, code, message, fix }) => ({
+    field: formatFieldPath(['spec', ...path]),
+    level: 'error',
+    code,
+    message,
+    ...(fix === undefined ? {} : { fix }),
+  }));
+}
+
+/** The webhook alone, for a resource that has the form its schema asks for. */
+export function validateWellFormed(resource: UncheckedResource): Problem[] {
   const report = new Report();
   const { name, namespace = 'default', labels = {}, annotations = {} } = resource.metadata ?? {};
   validateAnnotations(report, resource.kind, annotations);
-  if (resource.spec === undefined || resource.spec === null)
-    report.error('missingField', 'spec', 'the field spec must be given');
-  else validate(report, resource.spec, { name, namespace, labels, annotations });
+  rulesOfKind[resource.kind]?.validate(report, resource.spec, { name, namespace, labels, annotations });
   return report.problems;
 }
