@@ -10,3 +10,6 @@ export type * from './model/service-entry.ts';
 export type * from './model/sidecar.ts';
 export type * from './model/virtual-service.ts';
 export type * from './model/workload-entry.ts';
+export { canonicalHost, type CanonicalHost } from './match/canonical-host.ts';
+export { parseIp, toDialledIp, type Ip } from './match/ip-address.ts';
+export { CidrIndex, parseCidr } from './match/cidr-index.ts';
