@@ -1,5 +1,9 @@
 /** The rules of the API server and of Istio's admission webhook, as diagnostics. A code never changes its meaning. */
 export const ruleCodes = {
+  unknownField: rule('SCL0401', 'A field does not exist in this kind.'),
+  wrongType: rule('SCL0402', 'A value has the wrong type.'),
+  unknownValue: rule('SCL0403', 'A value is not one of those that the field takes.'),
+  missingField: rule('SCL0404', 'A field that must be given is missing.'),
   outOfRange: rule('SCL0405', 'A number, a length or a count is outside its range.'),
   wrongForm: rule('SCL0406', 'A string does not have the form that the field asks for.'),
   oneOf: rule('SCL0408', 'Fields of which only one may be set are set together.'),
