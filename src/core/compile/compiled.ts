@@ -115,6 +115,8 @@ export interface Scope {
   /** The catch-all clusters. */
   readonly passthroughCluster: UpstreamCluster;
   readonly blackHoleCluster: UpstreamCluster;
+  /** `AllowAnyDynamicDNSCluster`: resolves the host of each request; with `outboundTrafficPolicy.tls` it originates TLS. */
+  readonly dynamicDnsCluster: UpstreamCluster;
 }
 
 export interface MergedDestinationRule {
