@@ -1,0 +1,187 @@
+import type { Endpoint, UpstreamCluster } from '../model/decision.ts';
+import type { Workload } from '../model/connection.ts';
+import type { MeshConfig } from '../model/mesh-config.ts';
+import { parseDurationMs } from '../match/duration.ts';
+import { labelsMatch } from './age.ts';
+import {
+  effectivePolicy,
+  loadBalancer,
+  outlierPolicy,
+  poolFields,
+  upstreamProtocol,
+  withMeshDefaults,
+  type EffectivePolicy,
+} from './cluster-policy.ts';
+import { upstreamTls } from './cluster-tls.ts';
+import type { MeshEndpoint, MeshService, MeshServicePort, MergedDestinationRule } from './compiled.ts';
+import type { ScopeServices } from './scope-services.ts';
+
+export interface ClusterContext {
+  readonly mesh: MeshConfig;
+  readonly workload: Workload;
+  readonly services: ScopeServices;
+  readonly destinationRule: (service: MeshService) => MergedDestinationRule | undefined;
+}
+
+const PASSTHROUGH_IDLE_MS = 300_000;
+const CONNECT_STRATEGY = 'istio.io/connect-strategy';
+const NO_ENDPOINTS: readonly Endpoint[] = Object.freeze([]);
+
+/** `outbound|443|v1|api.example.com`. */
+export function clusterName(host: string, port: number, subset: string): string {
+  return `outbound|${port}|${subset}|${host}`;
+}
+
+/** The upstream clusters of one asker, each built when it is first asked for and then kept, frozen. */
+export class ClusterIndex {
+  readonly passthrough: UpstreamCluster;
+  readonly blackHole: UpstreamCluster;
+  readonly #context: ClusterContext;
+  readonly #clusters = new Map<string, UpstreamCluster | undefined>();
+
+  constructor(context: ClusterContext) {
+    this.#context = context;
+    this.passthrough = catchAllCluster('PassthroughCluster', 'ORIGINAL_DST', context.mesh);
+    this.blackHole = catchAllCluster('BlackHoleCluster', 'STATIC', context.mesh);
+  }
+
+  /** Undefined: no such cluster (NC), because host, port or subset is unknown, or a name has no endpoint to resolve. */
+  get(host: string, port: number, subset: string): UpstreamCluster | undefined {
+    const name = clusterName(host, port, subset);
+    const held = this.#clusters.get(name);
+    if (held !== undefined || this.#clusters.has(name)) return held;
+    const cluster = this.#build(host, port, subset);
+    this.#clusters.set(name, cluster);
+    return cluster;
+  }
+
+  #build(host: string, number: number, subset: string): UpstreamCluster | undefined {
+    for (const service of this.#context.services.ofHost(host)) {
+      const port = service.ports.find((candidate) => candidate.port === number);
+      if (port === undefined || port.protocol === 'UDP' || service.resolution === 'ALIAS') continue;
+      return buildCluster(service, port, subset, this.#context);
+    }
+    return undefined;
+  }
+}
+
+function buildCluster(
+  service: MeshService,
+  port: MeshServicePort,
+  subset: string,
+  context: ClusterContext,
+): UpstreamCluster | undefined {
+  const { mesh, workload } = context;
+  const merged = context.destinationRule(service);
+  const rule = merged?.rule.spec;
+  const chosen = rule?.subsets?.find(({ name }) => name === subset);
+  if (subset !== '' && chosen === undefined) return undefined;
+  const isSidecar = workload.type !== 'router';
+  const ofPort = service.endpoints.filter(({ servicePortName, healthy }) => healthy && servicePortName === port.name);
+  const type = clusterType(service, port, isSidecar);
+  if (type === undefined || (resolvesNames(type) && ofPort.length === 0)) return undefined;
+
+  const base = effectivePolicy(rule, port.port, '');
+  const policy = withMeshDefaults(effectivePolicy(rule, port.port, subset), mesh);
+  const isOriginalDst = type === 'ORIGINAL_DST' || isPassthrough(base) || isPassthrough(policy);
+  const endpoints = chosen === undefined ? ofPort : ofPort.filter(({ labels }) => labelsMatch(chosen.labels, labels));
+  if (!isOriginalDst && resolvesNames(type) && endpoints.length === 0) return undefined;
+
+  const protocol = upstreamProtocol(port.protocol, policy.connectionPool, mesh, isSidecar);
+  const tls = upstreamTls(policy.tls, {
+    mesh,
+    service,
+    port: port.port,
+    subset,
+    isSidecar,
+    isHttp2: protocol === 'http2',
+    isDynamicDns: type === 'DYNAMIC_FORWARD_PROXY',
+    isOriginalDst,
+    ruleHasSelector: rule?.workloadSelector !== undefined,
+    endpoints: ofPort,
+    passthroughPolicy: isPassthrough((chosen === undefined ? rule : chosen)?.trafficPolicy ?? {}),
+  });
+  const override = service.entryResolution === 'NONE' && isOriginalDst ? port.targetPort : undefined;
+  return Object.freeze({
+    name: clusterName(service.hostname, port.port, subset),
+    host: service.hostname,
+    port: port.port,
+    subset,
+    type: isOriginalDst ? 'ORIGINAL_DST' : type,
+    endpoints: isOriginalDst ? NO_ENDPOINTS : Object.freeze(toEndpoints(endpoints, type)),
+    ...(override === undefined ? {} : { upstreamPortOverride: override }),
+    ...(tls === undefined ? {} : { tls: Object.freeze(tls) }),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...poolFields(policy.connectionPool, mesh),
+    ...(policy.outlierDetection === undefined ? {} : { outlierDetection: outlierPolicy(policy.outlierDetection) }),
+    loadBalancer: isOriginalDst ? 'PASSTHROUGH' : loadBalancer(policy),
+    ...(policy.proxyProtocol === undefined ? {} : { proxyProtocol: policy.proxyProtocol.version ?? 'V1' }),
+    ...(merged === undefined ? {} : { destinationRule: merged.ref }),
+    service: service.ref,
+    external: service.meshExternal,
+  } satisfies UpstreamCluster);
+}
+
+function isPassthrough(policy: EffectivePolicy): boolean {
+  return policy.loadBalancer?.simple === 'PASSTHROUGH';
+}
+
+function resolvesNames(type: UpstreamCluster['type']): boolean {
+  return type === 'STRICT_DNS' || type === 'LOGICAL_DNS';
+}
+
+/** Undefined: a port that a dynamic forward proxy cannot read a name from. A gateway has no dialled address to go to. */
+function clusterType(
+  service: MeshService,
+  port: MeshServicePort,
+  isSidecar: boolean,
+): UpstreamCluster['type'] | undefined {
+  switch (service.resolution) {
+    case 'DNS_LB':
+      return service.annotations?.[CONNECT_STRATEGY] === 'RACE_FIRST_TCP_CONNECT' ? 'LOGICAL_DNS' : 'STRICT_DNS';
+    case 'DNS_ROUND_ROBIN_LB':
+      return 'LOGICAL_DNS';
+    case 'PASSTHROUGH':
+      return isSidecar ? 'ORIGINAL_DST' : 'EDS';
+    case 'DYNAMIC_DNS':
+      return readsNames(port) ? 'DYNAMIC_FORWARD_PROXY' : undefined;
+    default:
+      return 'EDS';
+  }
+}
+
+function readsNames({ protocol }: MeshServicePort): boolean {
+  return protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'TLS';
+}
+
+function toEndpoints(endpoints: readonly MeshEndpoint[], type: UpstreamCluster['type']): Endpoint[] {
+  if (type === 'DYNAMIC_FORWARD_PROXY') return [];
+  return (type === 'LOGICAL_DNS' ? endpoints.slice(0, 1) : endpoints).map(toEndpoint);
+}
+
+function toEndpoint({ address, port, weight, labels, locality }: MeshEndpoint): Endpoint {
+  const isPath = address.startsWith('/') || address.startsWith('@');
+  return Object.freeze({
+    host: isPath ? '' : address,
+    port,
+    ...(isPath ? { path: address } : {}),
+    ...(weight === undefined ? {} : { weight }),
+    labels,
+    ...(locality === undefined ? {} : { locality }),
+  });
+}
+
+function catchAllCluster(name: string, type: 'ORIGINAL_DST' | 'STATIC', mesh: MeshConfig): UpstreamCluster {
+  return Object.freeze({
+    name,
+    host: '',
+    port: 0,
+    subset: '',
+    type,
+    endpoints: NO_ENDPOINTS,
+    ...(type === 'STATIC' ? {} : { protocol: 'as-downstream', idleTimeoutMs: PASSTHROUGH_IDLE_MS }),
+    connectTimeoutMs: parseDurationMs(mesh.connectTimeout),
+    loadBalancer: type === 'STATIC' ? 'ROUND_ROBIN' : 'PASSTHROUGH',
+    external: true,
+  } satisfies UpstreamCluster);
+}

@@ -1,0 +1,93 @@
+import type { MeshService, MeshServicePort } from './compiled.ts';
+import { reshape } from './registered-service.ts';
+
+/** The services that clusters are made of: one for every hostname. */
+export class ScopeServices {
+  readonly #list: MeshService[] = [];
+  readonly #byHost = new Map<string, MeshService>();
+  readonly #position = new Map<string, number>();
+  #unmerged: Map<string, MeshService[]> | undefined;
+
+  get list(): readonly MeshService[] {
+    return this.#list;
+  }
+
+  get byHost(): ReadonlyMap<string, MeshService> {
+    return this.#byHost;
+  }
+
+  /** What gateways see: all services side by side; a hostname means its Kubernetes Service, else the first. */
+  static unmerged(services: readonly MeshService[]): ScopeServices {
+    const scope = new ScopeServices();
+    const unmerged = new Map<string, MeshService[]>();
+    scope.#unmerged = unmerged;
+    for (const service of services) {
+      scope.#list.push(service);
+      unmerged.set(service.hostname, [...(unmerged.get(service.hostname) ?? []), service]);
+      const held = scope.#byHost.get(service.hostname);
+      if (held === undefined || (held.registry !== 'Kubernetes' && service.registry === 'Kubernetes')) {
+        scope.#byHost.set(service.hostname, service);
+      }
+    }
+    return scope;
+  }
+
+  /** All services that may answer for a host: one, except for a gateway. */
+  ofHost(host: string): readonly MeshService[] {
+    if (this.#unmerged !== undefined) return this.#unmerged.get(host) ?? [];
+    const service = this.#byHost.get(host);
+    return service === undefined ? [] : [service];
+  }
+
+  /**
+   * Adds a service. Of the same hostname a Kubernetes Service displaces a ServiceEntry; entries that are alike in all
+   * but their ports unite them; any other later one is left out.
+   */
+  add(service: MeshService): void {
+    const held = this.#byHost.get(service.hostname);
+    if (held === undefined) {
+      this.#position.set(service.hostname, this.#list.length);
+      this.#list.push(service);
+      this.#byHost.set(service.hostname, service);
+    } else if (held !== service && !(held.registry === 'Kubernetes' && service.registry !== 'Kubernetes')) {
+      const displaces = held.registry !== 'Kubernetes' && service.registry === 'Kubernetes';
+      const united = displaces ? service : unite(held, service);
+      if (united !== undefined) this.#replace(united);
+    }
+  }
+
+  #replace(service: MeshService): void {
+    const at = this.#position.get(service.hostname);
+    if (at !== undefined) this.#list[at] = service;
+    this.#byHost.set(service.hostname, service);
+  }
+}
+
+function unite(held: MeshService, added: MeshService): MeshService | undefined {
+  const known = new Set(held.ports.map(({ port }) => port));
+  const further = added.ports.filter(({ port }) => !known.has(port));
+  if (further.length === 0 || samePorts(held.ports, added.ports) || !isAlike(held, added)) return undefined;
+  return reshape(held, { ports: [...held.ports, ...further] });
+}
+
+function samePorts(a: readonly MeshServicePort[], b: readonly MeshServicePort[]): boolean {
+  return a === b || (a.length === b.length && a.every((port, at) => port === b[at]));
+}
+
+function isAlike(a: MeshService, b: MeshService): boolean {
+  return (
+    a.namespace === b.namespace &&
+    a.resolution === b.resolution &&
+    a.registry === b.registry &&
+    sameLabels(a.labels, b.labels) &&
+    sameLabels(a.selector ?? {}, b.selector ?? {}) &&
+    (a.exportedByDefault ?? false) === (b.exportedByDefault ?? false) &&
+    a.exportTo.size === b.exportTo.size &&
+    [...a.exportTo].every((entry) => b.exportTo.has(entry))
+  );
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

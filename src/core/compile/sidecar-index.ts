@@ -1,0 +1,198 @@
+import { exportedTo } from '../match/visibility.ts';
+import { parseProtocol } from '../match/protocol.ts';
+import type { Workload } from '../model/connection.ts';
+import type { MeshConfig } from '../model/mesh-config.ts';
+import type { IstioEgressListener, Sidecar } from '../model/sidecar.ts';
+import { labelsMatch, namespaceOf, oldestFirst, refOf } from './age.ts';
+import { ClusterIndex } from './cluster-index.ts';
+import type { EgressScope, MergedDestinationRule, MeshService, Scope } from './compiled.ts';
+import { DestinationRuleIndex } from './destination-rule-index.ts';
+import { bestVirtualServices, EgressImport, keepOneNamespace } from './egress-import.ts';
+import { discoveredResources } from './namespace-policy.ts';
+import { reshape } from './registered-service.ts';
+import { ScopeServices } from './scope-services.ts';
+import { buildServiceIndex, type ServiceIndex } from './service-index.ts';
+import { destinationHosts, MESH_GATEWAY, VirtualServiceIndex } from './virtual-service-index.ts';
+
+/** What does not depend on who asks: built once for a MeshConfig. */
+export interface Registry {
+  readonly services: ServiceIndex;
+  readonly virtualServices: VirtualServiceIndex;
+  readonly destinationRules: DestinationRuleIndex;
+  /** Oldest first. */
+  readonly sidecars: readonly Sidecar[];
+}
+
+const registries = new WeakMap<MeshConfig, Registry>();
+
+function registryOf(mesh: MeshConfig): Registry {
+  const held = registries.get(mesh);
+  if (held !== undefined) return held;
+  const discovered = { ...mesh, ...discoveredResources(mesh) };
+  const registry: Registry = {
+    services: buildServiceIndex(discovered),
+    virtualServices: new VirtualServiceIndex(discovered),
+    destinationRules: new DestinationRuleIndex(discovered),
+    sidecars: oldestFirst(discovered.sidecars),
+  };
+  registries.set(mesh, registry);
+  return registry;
+}
+
+/** All that a workload sees of a mesh. */
+export function buildScope(mesh: MeshConfig, workload: Workload): Scope {
+  return scopeOf(registryOf(mesh), mesh, workload);
+}
+
+/**
+ * The same over services that are given instead of read from the mesh; table `convertToSidecarScope` of visibility asks
+ * here, with `sidecar` as the one that applies.
+ */
+export function scopeOf(
+  registry: Registry,
+  mesh: MeshConfig,
+  workload: Workload,
+  sidecar: Sidecar | undefined = workload.type === 'router'
+    ? undefined
+    : findSidecar(registry.sidecars, mesh, workload),
+): Scope {
+  const isRouter = workload.type === 'router';
+  const egress = isRouter ? [] : egressScopes(registry, workload.namespace, sidecar);
+  const services = isRouter
+    ? ScopeServices.unmerged(registry.services.visibleFrom(workload.namespace))
+    : importedServices(registry.services, egress, workload.namespace);
+  const rules = new Map<string, MergedDestinationRule | undefined>();
+  const destinationRule = (service: MeshService): MergedDestinationRule | undefined => {
+    const key = `${service.namespace}/${service.hostname}`;
+    if (!rules.has(key)) {
+      rules.set(key, registry.destinationRules.forWorkload(workload, service.hostname, service.namespace));
+    }
+    return rules.get(key);
+  };
+  const clusters = new ClusterIndex({ mesh, workload, services, destinationRule });
+  const own = sidecar?.spec.outboundTrafficPolicy;
+  const policy = own ?? { mode: mesh.outboundTrafficPolicy.mode, tls: mesh.outboundTrafficPolicy.tls };
+  return {
+    mesh,
+    workload,
+    type: isRouter ? 'router' : 'sidecar',
+    ...(sidecar === undefined ? {} : { sidecar: refOf(sidecar) }),
+    egress,
+    outboundTrafficPolicy: {
+      mode: policy.mode ?? 'REGISTRY_ONLY',
+      ...(policy.tls === undefined ? {} : { tls: policy.tls }),
+      ...(own?.egressProxy === undefined ? {} : { egressProxy: own.egressProxy }),
+    },
+    policySource:
+      sidecar !== undefined && own !== undefined
+        ? refOf(sidecar)
+        : refOf({
+            kind: 'MeshConfig',
+            metadata: { name: 'istio', namespace: mesh.rootNamespace },
+            ...(mesh.source === undefined ? {} : { source: mesh.source }),
+          }),
+    services: services.list,
+    servicesByHost: services.byHost,
+    virtualServicesFor: (gateway) => registry.virtualServices.forGateway(workload.namespace, gateway),
+    destinationRule,
+    cluster: (host, port, subset) => clusters.get(host, port, subset),
+    passthroughCluster: clusters.passthrough,
+    blackHoleCluster: clusters.blackHole,
+  };
+}
+
+/**
+ * The Sidecar that applies: of the workload's namespace the oldest whose selector fits it, else the oldest without a
+ * selector; else the oldest without a selector of the root namespace.
+ */
+function findSidecar(sidecars: readonly Sidecar[], mesh: MeshConfig, workload: Workload): Sidecar | undefined {
+  const own = sidecars.filter((sidecar) => namespaceOf(sidecar) === workload.namespace);
+  return (
+    own.find(
+      ({ spec: { workloadSelector } }) =>
+        workloadSelector !== undefined && labelsMatch(workloadSelector.labels, workload.labels),
+    ) ??
+    own.find(hasNoSelector) ??
+    sidecars.find((sidecar) => namespaceOf(sidecar) === mesh.rootNamespace && hasNoSelector(sidecar))
+  );
+}
+
+function hasNoSelector({ spec }: Sidecar): boolean {
+  return spec.workloadSelector === undefined;
+}
+
+function egressScopes(registry: Registry, namespace: string, sidecar: Sidecar | undefined): EgressScope[] {
+  const visible = registry.services.visibleFrom(namespace);
+  const rules = registry.virtualServices.forGateway(namespace, MESH_GATEWAY);
+  const listeners = sidecar?.spec.egress ?? [];
+  if (listeners.length === 0) return [egressScope(undefined, visible, rules, namespace)];
+  return listeners.map((listener) => egressScope(listener, visible, rules, namespace));
+}
+
+function egressScope(
+  listener: IstioEgressListener | undefined,
+  visible: readonly MeshService[],
+  rules: EgressScope['virtualServices'],
+  namespace: string,
+): EgressScope {
+  const imports = listener === undefined ? undefined : new EgressImport(listener.hosts, namespace);
+  const onlyPort = listener === undefined ? undefined : matchedPort(listener);
+  const imported =
+    imports === undefined
+      ? visible
+      : visible.flatMap((service) => {
+          const found = imports.service(service);
+          return (onlyPort === undefined || found === undefined ? found : withPorts(found, new Set([onlyPort]))) ?? [];
+        });
+  const services = keepOneNamespace(imported, namespace);
+  const virtualServices = imports === undefined ? rules : rules.filter((rule) => imports.hasVirtualService(rule));
+  return {
+    ...(listener === undefined ? {} : { listener }),
+    services,
+    virtualServices,
+    mostSpecificWildcardVirtualService: bestVirtualServices(virtualServices, services),
+  };
+}
+
+/** The one port that a listener imports services by; undefined where any port will do. */
+function matchedPort({ port }: IstioEgressListener): number | undefined {
+  const { number = 0, protocol } = port ?? {};
+  return number === 0 || parseProtocol(protocol) === 'HTTP_PROXY' ? undefined : number;
+}
+
+/** The service with those of its ports only; undefined without any. */
+function withPorts(service: MeshService, numbers: ReadonlySet<number>): MeshService | undefined {
+  const ports = service.ports.filter(({ port }) => numbers.has(port));
+  if (ports.length === service.ports.length) return service;
+  return ports.length === 0 ? undefined : reshape(service, { ports });
+}
+
+/** The imported services of all listeners, and those that imported VirtualServices lead to. */
+function importedServices(index: ServiceIndex, egress: readonly EgressScope[], namespace: string): ScopeServices {
+  const services = new ScopeServices();
+  for (const { listener, services: imported, virtualServices } of egress) {
+    for (const service of imported) services.add(service);
+    const onlyPort = listener === undefined ? undefined : matchedPort(listener);
+    for (const virtualService of virtualServices) {
+      for (const [host, ports] of destinationHosts(virtualService, namespace)) {
+        const service = reachable(index, host, namespace);
+        if (service === undefined) continue;
+        const numbers = onlyPort === undefined ? ports : new Set([onlyPort]);
+        const found = numbers.has(0) ? service : withPorts(service, numbers);
+        if (found !== undefined) services.add(found);
+      }
+    }
+  }
+  return services;
+}
+
+/** The service that a destination means: of the client's own namespace, else the best of those it sees. */
+function reachable(index: ServiceIndex, host: string, namespace: string): MeshService | undefined {
+  const candidates = index.byNamespace(host);
+  const own = candidates.get(namespace);
+  if (own !== undefined) return own;
+  const visible = [...candidates.values()].filter((service) =>
+    exportedTo(service.exportTo, service.namespace, namespace),
+  );
+  return visible.find(({ registry }) => registry === 'Kubernetes') ?? visible[0];
+}
