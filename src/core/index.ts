@@ -13,3 +13,6 @@ export type * from './model/workload-entry.ts';
 export { canonicalHost, type CanonicalHost } from './match/canonical-host.ts';
 export { parseIp, toDialledIp, type Ip } from './match/ip-address.ts';
 export { CidrIndex, parseCidr } from './match/cidr-index.ts';
+
+export { compileMeshConfig, type CompiledMesh } from './compile/compile-mesh.ts';
+export { decide } from './decide/decide.ts';

@@ -2,6 +2,7 @@ import { parseCidr } from '../match/cidr-index.ts';
 import type { Decision } from '../model/decision.ts';
 import type { ResourceRef } from '../model/resource.ts';
 import type { ChainAction, MeshService } from './compiled.ts';
+import type { HttpEntrance } from './http-entrance.ts';
 
 /** What Envoy's HTTP inspector finds in the first plaintext bytes. */
 export type ApplicationProtocol = 'http/1.1' | 'h2c';
@@ -56,6 +57,10 @@ export class FilterChain {
   /** The answer to a connection that shows TLS, and to one that does not: neither needs per-call data. */
   tlsDecision: Decision | undefined;
   tcpDecision: Decision | undefined;
+  /** Of an HTTP chain, once a request has taken it. */
+  entrance: HttpEntrance | undefined;
+  /** Of a chain that carries TLS, once a request inside was looked at. */
+  tlsContext: Omit<HttpEntrance, 'table'> | undefined;
 
   constructor(criteria: ChainCriteria, origin: ChainOrigin, lead: () => ChainAction) {
     this.sniHosts = criteria.sniHosts?.filter((host) => host !== '*') ?? NOTHING;

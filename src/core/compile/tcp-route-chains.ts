@@ -1,6 +1,7 @@
+import { refOf } from './age.ts';
 import { FilterChain } from './filter-chain.ts';
 import { routeAction, serviceAction, staticMatch } from './tcp-target.ts';
-import { referTo, type ServiceListen } from './tls-route-chains.ts';
+import type { ServiceListen } from './tls-route-chains.ts';
 
 /**
  * The chains of a TCP port, or of the bytes of a sniffed port that are no HTTP. The first `tcp` route that speaks for this
@@ -11,7 +12,7 @@ export function tcpRouteChains(listen: ServiceListen): readonly FilterChain[] {
   const chains: FilterChain[] = [];
   let ownChain = true;
   for (const virtualService of listen.virtualServices) {
-    const ref = referTo(virtualService);
+    const ref = refOf(virtualService);
     for (const { match = [], route = [] } of virtualService.spec.tcp ?? []) {
       if (route.length === 0) continue;
       const subnets = matchedSubnets(listen, match);

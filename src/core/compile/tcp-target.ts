@@ -2,6 +2,7 @@ import type { TLSMatchAttributes, L4MatchAttributes, RouteDestination, Destinati
 import type { DestinationRule } from '../model/destination-rule.ts';
 import type { ResourceRef } from '../model/resource.ts';
 import { parseDurationMs } from '../match/duration.ts';
+import { labelsMatch } from './age.ts';
 import type { ChainAction, MeshService, Scope, TcpTarget } from './compiled.ts';
 
 type TcpAction = Extract<ChainAction, { kind: 'tcp' }>;
@@ -98,10 +99,9 @@ export function staticMatch(
   scope: Scope,
   listenerPort: number,
 ): boolean {
-  const { gateways = [], sourceLabels = {}, port = 0, sourceNamespace = '' } = match;
+  const { gateways = [], sourceLabels, port = 0, sourceNamespace = '' } = match;
   if (gateways.length > 0 && !gateways.includes('mesh')) return false;
   if (port !== 0 && port !== listenerPort) return false;
   if (sourceNamespace !== '' && sourceNamespace !== scope.workload.namespace) return false;
-  const labels = scope.workload.labels ?? {};
-  return Object.entries(sourceLabels).every(([key, value]) => labels[key] === value);
+  return labelsMatch(sourceLabels, scope.workload.labels);
 }

@@ -1,5 +1,5 @@
-import type { ResourceRef } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
+import { refOf } from './age.ts';
 import { alternativeHosts } from './alternative-hosts.ts';
 import type { MeshService, Scope } from './compiled.ts';
 import { FilterChain } from './filter-chain.ts';
@@ -31,7 +31,7 @@ export function tlsRouteChains(listen: ServiceListen): readonly FilterChain[] {
   let destinationCidrs = listen.blocks;
   let narrowed = false;
   for (const virtualService of listen.virtualServices) {
-    const ref = referTo(virtualService);
+    const ref = refOf(virtualService);
     for (const { match = [], route = [] } of virtualService.spec.tls ?? []) {
       if (route.length === 0) continue;
       for (const one of match) {
@@ -66,9 +66,4 @@ function ownChain({ scope, service, listener, listenerPort, blocks, ownAddress }
 function serviceNames(scope: Scope, service: MeshService): readonly string[] {
   if (service.aliases.length === 0) return [service.hostname];
   return [service.hostname, ...service.aliases.flatMap((alias) => [alias, ...alternativeHosts(scope, alias)])];
-}
-
-export function referTo({ kind, metadata, source }: VirtualService): ResourceRef {
-  const { name, namespace = 'default' } = metadata;
-  return { kind, namespace, name, ...(source === undefined ? {} : { source }) };
 }

@@ -1,0 +1,36 @@
+import type { CompiledMesh } from '../compile/compile-mesh.ts';
+import type { FilterChain } from '../compile/filter-chain.ts';
+import type { Connection } from '../model/connection.ts';
+import type { Decision } from '../model/decision.ts';
+import type { Arrival } from './arrival.ts';
+import { decideHttp } from './http-route.ts';
+import { denyNoFilterChain, denyProtocolError } from './plain-answers.ts';
+import { decideTcp } from './tcp-route.ts';
+import { decideTls } from './tls-route.ts';
+
+/** What a filter chain does with the connection that took it: requests by its route table, bytes as a whole. */
+export function followChain(
+  chain: FilterChain | undefined,
+  connection: Connection,
+  arrival: Arrival,
+  mesh: CompiledMesh,
+): Decision {
+  if (chain === undefined) return denyNoFilterChain(mesh, arrival);
+  const { tls, application, port } = arrival;
+  if (chain.origin.http !== true) {
+    return tls ? decideTls(chain, connection, port, mesh) : decideTcp(chain, false, port, mesh);
+  }
+  const entrance = mesh.entrance(chain);
+  if (entrance === undefined) return denyNoFilterChain(mesh, arrival);
+  // Where TLS ends at the listener the bytes inside are looked at; elsewhere TLS and other bytes are no HTTP.
+  const readable = entrance.tls === true ? tls && connection.protocol !== 'tcp' : application !== undefined;
+  if (!readable) return denyProtocolError(mesh, chain);
+  return decideHttp(entrance.table, withAuthority(connection, arrival), entrance);
+}
+
+/** A request without an authority of its own carries the name or address that was dialled. */
+function withAuthority(connection: Connection, { host, dialled, address, port, tls }: Arrival): Connection {
+  if (connection.authority !== undefined || !dialled) return connection;
+  const name = host !== '' ? host : address?.family === 6 ? `[${address.text}]` : (address?.text ?? '');
+  return { ...connection, authority: port === (tls ? 443 : 80) ? name : `${name}:${port}` };
+}
