@@ -61,7 +61,7 @@ export function buildCaptureIndex(settings: CaptureSettings, workload: Workload)
     hasExclude: exclude.length > 0,
     includePorts: parsePorts(settings.includeOutboundPorts) ?? [],
     excludePorts: parsePorts(settings.excludeOutboundPorts) ?? [],
-    includesLoopback: (include ?? []).some(({ written }) => isLoopbackAddress(written)),
+    includesLoopback: (include ?? []).some(({ address }) => isLoopbackAddress(address)),
     loopback: parseCidr(settings.loopbackCidr ?? LOOPBACK_BLOCK) ?? (parseCidr(LOOPBACK_BLOCK) as Cidr),
     own: indexOf(own.flatMap((ip) => parseCidr(ip.text) ?? [])),
     interfaces: readInterfaces(settings),
@@ -70,20 +70,14 @@ export function buildCaptureIndex(settings: CaptureSettings, workload: Workload)
   };
 }
 
-interface WrittenCidr extends Cidr {
-  /** The address before the host bits were cleared. */
-  readonly written: Ip;
-}
-
 /** Empty entries are skipped; undefined when an entry is no block with a length. */
-function parseRanges(text: string): WrittenCidr[] | undefined {
-  const ranges: WrittenCidr[] = [];
+function parseRanges(text: string): Cidr[] | undefined {
+  const ranges: Cidr[] = [];
   for (const entry of text.split(',')) {
     if (entry === '') continue;
     const cidr = entry.includes('/') ? parseCidr(entry) : undefined;
-    const written = parseIp(entry.slice(0, entry.indexOf('/')));
-    if (cidr === undefined || written === undefined) return undefined;
-    ranges.push({ ...cidr, written });
+    if (cidr === undefined) return undefined;
+    ranges.push(cidr);
   }
   return ranges;
 }

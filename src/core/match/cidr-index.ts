@@ -2,6 +2,8 @@ import { ipv4, ipv6, isIpv4Mapped, parseIp, type Ip } from './ip-address.ts';
 
 /** A block of addresses; a bare address is the block of its full length. */
 export interface Cidr {
+  /** As written, host bits included. */
+  readonly address: Ip;
   readonly network: Ip;
   /** 0-32 for IPv4, 0-128 for IPv6. */
   readonly prefix: number;
@@ -20,15 +22,13 @@ export function parseCidr(text: string): Cidr | undefined {
   const prefix = slash < 0 ? bits : parsePrefix(text, slash + 1, bits);
   if (prefix === undefined) return undefined;
   const network = maskIp(address, prefix);
-  return { network, prefix, text: `${network.text}/${prefix}`, hostBits: network.text !== address.text };
+  return { address, network, prefix, text: `${network.text}/${prefix}`, hostBits: network.text !== address.text };
 }
 
-/** The addresses that connect over IPv4 as a block of IPv4; undefined when the block also holds others. */
+/** A block of IPv4-mapped addresses as the IPv4 block that is dialled; undefined when a mapped one is too wide for that. */
 export function unmapCidr(cidr: Cidr): Cidr | undefined {
-  if (!isIpv4Mapped(cidr.network)) return cidr;
-  if (cidr.prefix < 96) return undefined;
-  const network = ipv4(cidr.network.low);
-  return { network, prefix: cidr.prefix - 96, text: `${network.text}/${cidr.prefix - 96}`, hostBits: cidr.hostBits };
+  if (!isIpv4Mapped(cidr.address)) return cidr;
+  return cidr.prefix < 96 ? undefined : parseCidr(`${ipv4(cidr.address.low).text}/${cidr.prefix - 96}`);
 }
 
 /** Whether the address lies in the block. Families do not mix: unmap first. */
