@@ -3,13 +3,15 @@ import type { Diagnostic } from '../core/model/diagnostic.ts';
 import type { IstioMeshConfig } from '../core/model/mesh-config.ts';
 import type { SourceLocation } from '../core/model/resource.ts';
 import { type DiagnosticCode, levelOf } from './diagnostics.ts';
-import { formatFieldPath } from './field-path.ts';
+import { formatFieldPath, resolveFieldPath } from './field-path.ts';
 import { respell } from './field-spelling.ts';
 import { mergeMeshConfig, meshConfigDefaults } from './mesh-config-merge.ts';
 import { inside, isFields, type MeshConfigDocument, type PlacedFields } from './mesh-config-shapes.ts';
 import type { FieldPath } from './parse-yaml.ts';
 import { meshConfig as meshConfigSchema, pathNormalizations } from './schema/mesh-config.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { validateMeshConfig } from './validate/mesh-config.ts';
+import { type MeshConfigMessage, proxyConfigDefaults } from './validate/mesh-config-message.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,6 +33,7 @@ export function readMeshConfig(document: MeshConfigDocument | undefined): ReadMe
   if (usable) {
     const overrides = parts.reduce<Fields>((all, { value }) => deepMerge(all, value), {});
     merged = mergeMeshConfig(meshConfigDefaults, overrides);
+    findings.addRules(merged, document?.mesh.at(-1));
   }
   const source = policyPlace(document?.mesh ?? []);
   return {
@@ -55,6 +58,23 @@ class MeshConfigFindings {
       ...(location === undefined ? {} : { location }),
       ...(fix === undefined ? {} : { fix }),
     });
+  }
+
+  /** What Istio asks of the merged MeshConfig, its own defaults for the proxy included. */
+  addRules(merged: IstioMeshConfig, part: PlacedFields | undefined): void {
+    const message = { ...merged, defaultConfig: { ...proxyConfigDefaults, ...merged.defaultConfig } };
+    for (const { field, level, code, message: text, fix } of validateMeshConfig(message as MeshConfigMessage)) {
+      const path = resolveFieldPath(field, merged);
+      const location = part?.locate(path);
+      this.list.push({
+        code,
+        level,
+        message: text,
+        field: `MeshConfig ${formatFieldPath(path)}`,
+        ...(location === undefined ? {} : { location }),
+        ...(fix === undefined ? {} : { fix }),
+      });
+    }
   }
 
   hasError(): boolean {

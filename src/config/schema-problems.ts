@@ -1,6 +1,6 @@
 /** What a schema has against a value, in the words of this loader. */
 import type { z } from 'zod';
-import type { DiagnosticCode } from './diagnostics.ts';
+import { type DiagnosticCode, loadingCodes } from './diagnostics.ts';
 import { camelCase } from './camel-case.ts';
 import { formatFieldPath } from './field-path.ts';
 import type { FieldSchema } from './field-spelling.ts';
@@ -45,10 +45,11 @@ function toProblems(issue: Issue, value: unknown, schema: FieldSchema): readonly
   }
 }
 
-/** Rules inside a schema name themselves. */
+/** Rules inside a schema name themselves, or the code that they lead to. */
 function codeOfRule(params: Readonly<Record<string, unknown>> | undefined): DiagnosticCode {
   const name = String(params?.['rule']);
-  return Object.hasOwn(ruleCodes, name) ? ruleCodes[name as keyof typeof ruleCodes].code : 'SCL0406';
+  if (Object.hasOwn(ruleCodes, name)) return ruleCodes[name as keyof typeof ruleCodes].code;
+  return Object.hasOwn(loadingCodes, name) ? (name as DiagnosticCode) : 'SCL0406';
 }
 
 function unknownField(key: string, path: FieldPath, schema: FieldSchema): SchemaProblem {

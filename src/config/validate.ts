@@ -8,7 +8,7 @@ import type { FieldPath } from './parse-yaml.ts';
 import { resourceSchemas } from './schema/resource.ts';
 import { schemaProblems } from './schema-problems.ts';
 import type { SourceDocument } from './sources.ts';
-import { type UncheckedResource, validateResource } from './validate/validate-resource.ts';
+import { type UncheckedResource, validateWellFormed } from './validate/validate-resource.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,7 +45,7 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
     report({ code, level: levelOf(code), message, ...(fix === undefined ? {} : { fix }) }, path);
   }
   if (!hasError(diagnostics)) {
-    for (const { field, code, level, message, fix } of validateResource(value as unknown as UncheckedResource)) {
+    for (const { field, code, level, message, fix } of validateWellFormed(value as unknown as UncheckedResource)) {
       report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
     }
   }
