@@ -24,6 +24,8 @@ export interface LoadOptions extends Partial<CaptureSettings> {
   readonly workload?: Workload;
   /** Suffix of Kubernetes host names. Absent: `cluster.local`. */
   readonly clusterDomain?: string;
+  /** Completes hosts without a dot in rules. Absent: `clusterDomain`; empty: namespace only. See MeshConfig. */
+  readonly shortNameDomain?: string;
   /** Whether HTTP routes also hold for requests inside TLS. Absent: `govern`. */
   readonly tlsRequests?: 'govern' | 'opaque';
   /** How the cluster captures traffic, where the two ways differ. Absent: `cni` when Helm values say so, else `init`. */

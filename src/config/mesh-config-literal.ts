@@ -14,7 +14,8 @@ type ResourceLiterals = {
   readonly [Collection in keyof MeshResources]?: readonly ResourceLiteral<MeshResources[Collection][number]>[];
 };
 
-type Settings = Partial<CaptureSettings> & Partial<Pick<MeshConfig, 'workload' | 'clusterDomain' | 'tlsRequests'>>;
+type Settings = Partial<CaptureSettings> &
+  Partial<Pick<MeshConfig, 'workload' | 'clusterDomain' | 'shortNameDomain' | 'tlsRequests'>>;
 
 export type MeshConfigLiteral = Partial<IstioMeshConfig> &
   ResourceLiterals &
@@ -44,6 +45,7 @@ const SETTINGS: readonly (keyof Settings)[] = [
   'nativeNftables',
   'workload',
   'clusterDomain',
+  'shortNameDomain',
   'tlsRequests',
 ];
 
