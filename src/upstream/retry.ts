@@ -1,0 +1,114 @@
+import type { RetryPolicy } from '../core/model/decision.ts';
+
+/** How one try ended, as far as a retry depends on it. */
+export type TryOutcome =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      /** Of a response that ends with its headers; absent otherwise. */
+      readonly grpcStatus?: number | undefined;
+      /** By lower-case name. */
+      readonly header: (name: string) => string | undefined;
+    }
+  /** No connection came about. */
+  | { readonly kind: 'connect-failure' }
+  /** The stream was reset; `refused`: by HTTP/2 REFUSED_STREAM; `sent`: the request had begun to leave. */
+  | { readonly kind: 'reset'; readonly refused?: boolean; readonly sent: boolean }
+  | { readonly kind: 'per-try-timeout' }
+  /** A limit of the cluster's connection pool. Never tried again. */
+  | { readonly kind: 'overflow' };
+
+/** gRPC statuses by the condition that names them. */
+const GRPC_CONDITIONS: readonly (readonly [condition: string, status: number])[] = [
+  ['cancelled', 1],
+  ['deadline-exceeded', 4],
+  ['resource-exhausted', 8],
+  ['internal', 13],
+  ['unavailable', 14],
+];
+
+const DEFAULT_BACKOFF_MS = 25;
+
+/**
+ * Whether and when one request is tried again (Istio: HTTPRetry, Envoy: x-envoy-retry-on). Conditions of HTTP/3, and
+ * `retriable-headers`, which Istio can name but not fill, never hold.
+ */
+export class RetryState {
+  /** Milliseconds for each try; absent: no limit but the request's own. */
+  readonly perTryTimeoutMs: number | undefined;
+  readonly #conditions: ReadonlySet<string>;
+  readonly #statusCodes: ReadonlySet<number>;
+  readonly #random: () => number;
+  readonly #maxBackoffMs: number;
+  #nextBackoffMs: number;
+  #remaining: number;
+
+  /** A request that cannot be sent again (a body that was a stream) gets no further try. `random` gives 0 up to 1. */
+  constructor(policy: RetryPolicy, options: { readonly replayable: boolean; readonly random: () => number }) {
+    const codes = policy.retryOn.split(',').map((condition) => condition.trim());
+    this.#conditions = new Set(codes);
+    this.#statusCodes = new Set([...(policy.statusCodes ?? []), ...codes.filter((c) => /^\d+$/.test(c)).map(Number)]);
+    this.#random = options.random;
+    this.#remaining = options.replayable ? policy.attempts : 0;
+    this.#nextBackoffMs = policy.backoffMs ?? DEFAULT_BACKOFF_MS;
+    this.#maxBackoffMs = this.#nextBackoffMs * 10;
+    this.perTryTimeoutMs = policy.perTryTimeoutMs;
+  }
+
+  /** Whether tries are left at all: only then must anything be kept for another. */
+  get possible(): boolean {
+    return this.#remaining > 0;
+  }
+
+  /** A condition held, but the last try was used up: the flag URX. */
+  get exhausted(): boolean {
+    return this.#exhausted;
+  }
+  #exhausted = false;
+
+  /** Milliseconds to wait before the next try; undefined: this outcome stands. */
+  next(outcome: TryOutcome): number | undefined {
+    if (!this.#holds(outcome)) return undefined;
+    if (this.#remaining === 0) {
+      this.#exhausted = true;
+      return undefined;
+    }
+    this.#remaining -= 1;
+    const upTo = this.#nextBackoffMs;
+    this.#nextBackoffMs = Math.min(upTo * 2, this.#maxBackoffMs);
+    return this.#random() * upTo;
+  }
+
+  #holds(outcome: TryOutcome): boolean {
+    const on = (...conditions: string[]): boolean => conditions.some((condition) => this.#conditions.has(condition));
+    switch (outcome.kind) {
+      case 'overflow':
+        return false;
+      case 'connect-failure':
+        return on('connect-failure', 'reset', 'reset-before-request', '5xx', 'gateway-error');
+      case 'reset':
+        return (
+          on('reset', '5xx', 'gateway-error') ||
+          (outcome.refused === true && on('refused-stream')) ||
+          (!outcome.sent && on('reset-before-request'))
+        );
+      case 'per-try-timeout':
+        return on('reset', '5xx', 'gateway-error');
+      case 'response':
+        return this.#holdsFor(outcome, on);
+    }
+  }
+
+  #holdsFor(
+    { status, grpcStatus, header }: Extract<TryOutcome, { kind: 'response' }>,
+    on: (...conditions: string[]) => boolean,
+  ): boolean {
+    if (header('x-envoy-overloaded') !== undefined) return false;
+    if (header('x-envoy-ratelimited') !== undefined) return on('envoy-ratelimited');
+    if (status >= 500 && status <= 599 && on('5xx')) return true;
+    if (status >= 502 && status <= 504 && on('gateway-error')) return true;
+    if (status === 409 && on('retriable-4xx')) return true;
+    if (this.#statusCodes.has(status)) return true;
+    return GRPC_CONDITIONS.some(([condition, number]) => number === grpcStatus && on(condition));
+  }
+}
