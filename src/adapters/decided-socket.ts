@@ -1,26 +1,30 @@
 import type { Connection } from '../core/model/connection.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
+import type { Guard } from './seam.ts';
 
 /**
- * The hand-over from a request seam to the socket seam below it: "this connection was decided, it goes to this
- * target". It travels as a symbol-keyed field of the connect options, which Node's agents and undici's connectors copy
- * through to `Socket.prototype.connect`.
+ * The hand-over from a request seam to the socket seam below it: "this connection was decided, it goes there". It
+ * travels as a symbol-keyed field of the connect options, which Node's agents and undici's connectors copy through to
+ * `Socket.prototype.connect`.
  *
  * INVARIANT: it is the same object for all requests that may share the connection. A pool hands one request's options
  * to another request's socket (maxSockets), so nothing of a single request may stand here.
  *
- * INVARIANT: it admits one dialled host and port under one policy generation. The socket seam compares both, so that
- * options copied to another destination, or kept over an update, are decided anew.
+ * INVARIANT: it admits one dialled host and port under one generation of one guard. The socket seam compares all of
+ * them, so that options copied to another destination, or kept over an update, are decided anew.
  */
 export interface DecidedSocket {
-  /** What the application dialled, as the request seam decided it: each address is decided with this. */
+  readonly guard: Guard;
+  readonly generation: number;
+  /** What the application dialled, without the request: each address is decided with this. */
   readonly connection: Connection;
-  /** Where to dial instead. */
-  readonly target?: UpstreamTarget;
-  /** The host and port that the connect options will name. */
+  /** The host and port that the application's connect options name. */
   readonly host: string;
   readonly port: number;
-  readonly generation: number;
+  /** Where to dial instead. */
+  readonly target?: UpstreamTarget;
+  /** The one address for which the request was decided; the name is not resolved again. */
+  readonly address?: string;
 }
 
 /** Private on purpose (no `Symbol.for`): other code cannot make one up. */
@@ -35,14 +39,25 @@ export function decidedSocket(fields: DecidedSocket): DecidedSocket {
   return decided;
 }
 
-/** The mark on connect options, if it is one of ours and means this destination. */
+/** The mark on connect options, if this guard issued it for this destination under the present policy. */
 export function readDecided(
   options: Readonly<Record<PropertyKey, unknown>>,
+  guard: Guard,
   host: string,
   port: number,
-  generation: number,
 ): DecidedSocket | undefined {
   const decided = options[DECIDED] as DecidedSocket | undefined;
   if (decided === undefined || !issued.has(decided)) return undefined;
-  return decided.host === host && decided.port === port && decided.generation === generation ? decided : undefined;
+  if (decided.guard !== guard || decided.generation !== guard.generation) return undefined;
+  const { target } = decided;
+  const asDialled = decided.host === host && decided.port === port;
+  const asTarget = target !== undefined && target.host === host && target.port === port;
+  return asDialled || asTarget ? decided : undefined;
+}
+
+/** What keeps pooled connections of different targets apart; empty when dialled as the application said. */
+export function poolKeyOf(decided: DecidedSocket | undefined): string {
+  if (!decided) return '';
+  if (decided.target) return `:${decided.target.key}`;
+  return decided.address === undefined ? '' : `:${decided.address}`;
 }

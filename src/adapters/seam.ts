@@ -92,10 +92,14 @@ export interface Guard {
   address(connection: Connection, address: string, ground: AddressGround): AddressVerdict;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
+  /** What a request fails with when this package itself broke. */
+  internalError(cause: unknown): EgressError;
   /** The seam is done with it: log, count. Never throws. */
   ended(exchange: Exchange): void;
   /** An exception in a seam itself: counted, logged once. True: refuse (enforce); false: let it pass (report). */
   seamFailed(seam: SeamName, error: unknown): boolean;
+  /** Called after each `update`: seams close what is idle and now denied. */
+  onUpdate(listener: () => void): void;
   /** Remembers that `name` resolved to `addresses`, for clients that resolve for themselves. */
   learn(name: string, addresses: readonly string[]): void;
   /** The name by which this process knows an address, if it looked one up. */

@@ -1,0 +1,158 @@
+import type { Agent, ClientRequest } from 'node:http';
+import { OutgoingMessage } from 'node:http';
+import type { Connection, HttpRequest } from '../core/model/connection.ts';
+import type { HeaderList } from '../upstream/header-operations.ts';
+import { serverNameOf, toPort } from './connection-snapshot.ts';
+
+type HeaderValue = string | readonly string[] | undefined;
+
+/** The parts of ClientRequest and Agent that Node keeps without documenting them; stable from Node 20 to 26. */
+export interface NodeRequest extends ClientRequest {
+  /** The rendered header block, once there is one. */
+  _header: string | null;
+  /** Null until the connection was handed over. */
+  onSocket(socket: unknown, error?: Error | null): void;
+  _implicitHeader(): void;
+  _storeHeader(firstLine: string, headers: unknown): void;
+  _contentLength?: number | null;
+  timeoutCb?: unknown;
+  upgradeOrConnect?: boolean;
+  res?: unknown;
+}
+
+export interface NodeAgent extends Omit<Agent, 'options' | 'getName' | 'createConnection'> {
+  options?: Record<PropertyKey, unknown>;
+  protocol?: string;
+  defaultPort?: number;
+  addRequest(request: NodeRequest, options: unknown, ...legacy: unknown[]): void;
+  createConnection(...args: unknown[]): unknown;
+  getName(options?: object): string;
+}
+
+/** The symbol under which Node keeps headers that are not rendered yet: lower-case name -> [name, value]. */
+const HEADERS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
+  ({ description }) => description === 'kOutHeaders',
+);
+
+/** Headers as they stand now, names lower-case; those of an already rendered block are read from it. */
+export function headersOf(request: NodeRequest): Record<string, HeaderValue> {
+  const headers = Object.create(null) as Record<string, HeaderValue>;
+  if (request._header) {
+    for (const [name, value] of renderedHeaders(request._header)) {
+      const lower = name.toLowerCase();
+      const present = headers[lower];
+      headers[lower] = present === undefined ? value : [...(typeof present === 'string' ? [present] : present), value];
+    }
+    return headers;
+  }
+  const kept = HEADERS && (request as unknown as Record<symbol, unknown>)[HEADERS];
+  if (kept) {
+    for (const [name, entry] of Object.entries(kept as Record<string, [string, unknown]>))
+      headers[name] = text(entry[1]);
+  } else {
+    for (const [name, value] of Object.entries(request.getHeaders())) headers[name] = text(value);
+  }
+  return headers;
+}
+
+/** Headers that are not rendered yet, with names as the application wrote them. */
+export function unrenderedHeaders(request: NodeRequest): HeaderList {
+  return request.getRawHeaderNames().map((name) => [name, request.getHeader(name) as string]);
+}
+
+export function renderedHeaders(block: string): HeaderList {
+  return block
+    .split('\r\n')
+    .slice(1)
+    .filter((line) => line !== '')
+    .map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    });
+}
+
+function text(value: unknown): HeaderValue {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.map(String) : String(value);
+}
+
+/** The request as the core sees it. Headers are read when somebody asks for them, and only once. */
+class RequestSnapshot implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly scheme: string;
+  readonly headers!: Readonly<Record<string, HeaderValue>>;
+
+  constructor(request: NodeRequest, scheme: string) {
+    this.method = request.method;
+    this.path = request.path;
+    this.scheme = scheme;
+    // Own and enumerable, so that a copy of this object has the headers as well.
+    Object.defineProperty(this, 'headers', {
+      enumerable: true,
+      configurable: true,
+      get: (): Record<string, HeaderValue> => {
+        const headers = headersOf(request);
+        Object.defineProperty(this, 'headers', { value: headers, enumerable: true });
+        return headers;
+      },
+    });
+  }
+}
+
+/** Whether the core looked at the headers: only then can a later change of them change its answer. */
+export function readHeaders(request: HttpRequest | undefined): Readonly<Record<string, HeaderValue>> | undefined {
+  if (!request) return undefined;
+  const descriptor = Object.getOwnPropertyDescriptor(request, 'headers');
+  return descriptor && 'value' in descriptor ? (descriptor.value as Record<string, HeaderValue>) : undefined;
+}
+
+/** Where a request is about to be sent, from the options that the agent will dial with. */
+export interface HttpDestination {
+  readonly host: unknown;
+  readonly port: unknown;
+  readonly socketPath?: unknown;
+  readonly servername?: unknown;
+}
+
+/** The options that count: an agent's own beat those of the request, as in Node's `addRequest`. */
+export function destinationOf(agent: NodeAgent, options: Readonly<Record<PropertyKey, unknown>>): HttpDestination {
+  const own = agent.options ?? {};
+  const pick = (key: string): unknown => (Object.hasOwn(own, key) ? own[key] : options[key]);
+  return {
+    host: pick('host'),
+    port: pick('port') || agent.defaultPort,
+    socketPath: pick('socketPath'),
+    servername: pick('servername'),
+  };
+}
+
+/** What is known of a request when it is handed to an agent or a socket. Undefined: a port that Node itself refuses. */
+export function httpConnection(
+  request: NodeRequest,
+  destination: HttpDestination,
+  secure: boolean,
+): (Connection & { readonly host: string }) | undefined {
+  const port = toPort(destination.port);
+  if (port === undefined) return undefined;
+  const host = destination.host || 'localhost';
+  const authority = authorityOf(request);
+  const connection = {
+    host: host as string,
+    port,
+    transport: secure ? ('tls' as const) : ('tcp' as const),
+    protocol: 'http1' as const,
+    ...(authority !== undefined && { authority }),
+    request: new RequestSnapshot(request, secure ? 'https' : 'http'),
+  };
+  if (!secure) return connection;
+  const sni = serverNameOf(destination.servername, String(host), authority);
+  return { ...connection, ...(sni !== undefined && { sni }) };
+}
+
+/** The Host header as it will be sent; a list when there are several, which the policy refuses. */
+function authorityOf(request: NodeRequest): string | undefined {
+  const value = request._header ? headersOf(request)['host'] : text(request.getHeader('host') ?? '');
+  const [first] = typeof value === 'object' ? value : [value];
+  return first === undefined || first === '' ? undefined : first;
+}

@@ -1,0 +1,199 @@
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import type { Connection } from '../core/model/connection.ts';
+import { canonicalHost } from '../core/index.ts';
+import { CALL_OPTIONS, type AddressGround, type CallOptions, type Guard, type SeamName } from './seam.ts';
+import {
+  isImplicitHost,
+  snapshotConnectArguments,
+  toPort,
+  type ConnectArguments,
+  type OptionsSnapshot,
+} from './connection-snapshot.ts';
+import { readDecided, type DecidedSocket } from './decided-socket.ts';
+import type { PatchRegistry } from './patch-registry.ts';
+import { observeSocket } from './socket-exchange.ts';
+import { failLater, neverAnswer, neverConnecting, NEVER_CONNECT } from './socket-failure.ts';
+import { guardLookup } from './socket-lookup.ts';
+import { recordsOf } from './socket-records.ts';
+
+type Connect = (this: net.Socket, ...args: unknown[]) => net.Socket;
+
+/** What to call Node's own `connect` with. */
+type Dial =
+  | { readonly kind: 'dial'; readonly options: OptionsSnapshot }
+  /** The attempt is begun, so that everything looks as usual, and fails. */
+  | { readonly kind: 'refuse'; readonly error: Error; readonly host: string; readonly port: number };
+
+/**
+ * Every TCP, TLS and unix socket that JavaScript opens passes here, whoever opens it. The name is decided before it is
+ * resolved, then each address; what is dialled is what was decided, from a snapshot of the arguments.
+ */
+export function installSocketConnect(guard: Guard, patches: PatchRegistry): void {
+  patches.wrap<Connect>(net.Socket.prototype, 'connect', (original) => governConnect(guard, original));
+}
+
+function governConnect(guard: Guard, original: Connect): Connect {
+  return function connect(this: net.Socket, ...args: unknown[]): net.Socket {
+    if (!guard.active) return Reflect.apply(original, this, args);
+    let call: ConnectArguments | undefined;
+    let dial: Dial;
+    try {
+      call = snapshotConnectArguments(args);
+      dial = decide(guard, this, call.options);
+    } catch (error) {
+      if (!guard.seamFailed('net', error)) return Reflect.apply(original, this, args);
+      dial = { kind: 'refuse', error: guard.internalError(error), host: 'localhost', port: 1 };
+    }
+    // Node's own complaints about its arguments are thrown from here, as always.
+    const callback = call?.callback;
+    const options =
+      dial.kind === 'dial' ? dial.options : bare({ ...call?.options, ...neverConnecting(dial), path: undefined });
+    const socket = callback ? original.call(this, options, callback) : original.call(this, options);
+    if (dial.kind === 'refuse') failLater(this, dial.error);
+    return socket;
+  };
+}
+
+function decide(guard: Guard, socket: net.Socket, options: OptionsSnapshot): Dial {
+  if (options[NEVER_CONNECT]) return { kind: 'dial', options: bare({ ...options, lookup: neverAnswer }) };
+  const seam: SeamName = socket instanceof tls.TLSSocket ? 'tls' : 'net';
+  if (options['path']) return decidePath(guard, socket, options);
+  const port = toPort(options['port']);
+  // Node refuses such a port by itself; should it not, nothing is dialled.
+  if (port === undefined)
+    return { kind: 'dial', options: bare({ ...options, host: 'localhost', lookup: neverAnswer }) };
+  const named = isImplicitHost(options['host']) ? 'localhost' : options['host'];
+  const host = typeof named === 'string' ? named : '';
+  const decided = readDecided(options, guard, host, port);
+  if (decided) return dialDecided(guard, socket, options, decided);
+  return decideConnection(guard, socket, options, {
+    host: named as string,
+    port,
+    transport: seam === 'tls' ? 'tls' : 'tcp',
+    ...tlsFacts(seam, options),
+  });
+}
+
+function tlsFacts(seam: SeamName, options: OptionsSnapshot): Pick<Connection, 'sni' | 'alpn'> {
+  if (seam !== 'tls') return {};
+  const { servername, ALPNProtocols } = options as { servername?: unknown; ALPNProtocols?: unknown };
+  const alpn = Array.isArray(ALPNProtocols) ? ALPNProtocols.filter((name) => typeof name === 'string') : [];
+  return {
+    ...(typeof servername === 'string' && servername !== '' && { sni: servername }),
+    ...(alpn.length > 0 && { alpn }),
+  };
+}
+
+function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot): Dial {
+  const path = String(options['path']);
+  const verdict = guard.unixSocket(path, 'unix');
+  if (verdict.kind === 'fail') return { kind: 'refuse', error: verdict.error, host: 'localhost', port: 1 };
+  recordsOf(guard).set(socket, {
+    connection: { host: path, port: 0 },
+    transport: 'tcp',
+    admitted: new Set([path]),
+    path,
+  });
+  return { kind: 'dial', options: bare({ ...options, path }) };
+}
+
+/** A request seam decided already: only the addresses are left. */
+function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot, decided: DecidedSocket): Dial {
+  const { target, connection } = decided;
+  if (target?.tls && !(socket instanceof tls.TLSSocket)) {
+    const error = new Error(
+      `this agent makes its own sockets: TLS cannot be originated towards ${target.host}:${target.port}`,
+    );
+    return { kind: 'refuse', error: guard.internalError(error), host: decided.host, port: decided.port };
+  }
+  if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  return dialTo(guard, socket, options, {
+    connection: connection as Connection & { host: string },
+    host: target?.host ?? decided.host,
+    port: target?.port ?? decided.port,
+    ground: target ? 'target' : 'request',
+  });
+}
+
+function decideConnection(
+  guard: Guard,
+  socket: net.Socket,
+  options: OptionsSnapshot,
+  connection: Connection & { readonly host: string },
+): Dial {
+  const seam = connection.transport === 'tls' ? 'tls' : 'net';
+  const verdict = guard.connection(connection, seam, options[CALL_OPTIONS] as CallOptions | undefined);
+  const { host, port } = connection;
+  if (verdict.kind === 'fail') {
+    if (verdict.exchange) observeSocket(guard, socket, verdict.exchange);
+    return { kind: 'refuse', error: verdict.error, host: typeof host === 'string' ? host : 'localhost', port };
+  }
+  if (verdict.kind === 'resolve') return dialTo(guard, socket, options, { connection, host, port, ground: 'address' });
+  const { target, exchange } = verdict;
+  if (exchange && !recordsOf(guard).takeExpected(host, port)) observeSocket(guard, socket, exchange);
+  if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
+  if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  return dialTo(guard, socket, options, {
+    connection,
+    host: target?.host ?? host,
+    port: target?.port ?? port,
+    ground: target ? 'target' : 'name',
+  });
+}
+
+interface Destination {
+  readonly connection: Connection & { readonly host: string };
+  readonly host: string;
+  readonly port: number;
+  readonly ground: AddressGround;
+}
+
+/** The canonical form is what was decided, and so it is what is dialled. */
+function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, destination: Destination): Dial {
+  const { connection, host, port, ground } = destination;
+  const admitted = new Set<string>();
+  recordsOf(guard).set(socket, { connection, transport: connection.transport ?? 'tcp', admitted });
+  const admit = (address: string): void => void admitted.add(`${address} ${port}`);
+  const dialled = dialledHost(host);
+  const dial = bare({ ...options, path: undefined, host: dialled, port });
+  if (net.isIP(dialled)) {
+    admit(dialled);
+    return { kind: 'dial', options: dial };
+  }
+  return {
+    kind: 'dial',
+    options: bare({ ...dial, lookup: guardLookup(guard, connection, ground, options['lookup'], admit) }),
+  };
+}
+
+/** An IP literal in its canonical spelling; of a name, the trailing dot stays, for it keeps search domains away. */
+function dialledHost(host: string): string {
+  const canonical = canonicalHost(host);
+  if (canonical.type === 'ipv4' || canonical.type === 'ipv6') return withZone(canonical.value, host);
+  if (canonical.type !== 'dns') return host;
+  return host.endsWith('.') ? `${canonical.value}.` : canonical.value;
+}
+
+/** A link-local address cannot be dialled without its zone. */
+function withZone(address: string, host: string): string {
+  const zone = host.indexOf('%');
+  return zone < 0 || !address.startsWith('fe80:') ? address : address + host.slice(zone);
+}
+
+/** Without a prototype: what someone put on `Object.prototype` is no option. */
+function bare(options: OptionsSnapshot): OptionsSnapshot {
+  return Object.assign(Object.create(null) as OptionsSnapshot, options);
+}
+
+/** Envoy's TCP idle timeout: no byte in either direction for that long. */
+function closeWhenIdle(socket: net.Socket, idleTimeoutMs: number): void {
+  if (idleTimeoutMs <= 0) return;
+  let before = -1;
+  const timer = setInterval(() => {
+    const now = socket.bytesRead + socket.bytesWritten;
+    if (now === before) socket.destroy();
+    before = now;
+  }, idleTimeoutMs).unref();
+  socket.once('close', () => clearInterval(timer));
+}

@@ -1,0 +1,57 @@
+import { errorMonitor } from 'node:events';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { findEgressError } from '../errors.ts';
+import type { Exchange, Guard } from './seam.ts';
+
+/** Fills in the exchange of one TCP or TLS connection, by listening only. One per connection, at its end. */
+export function observeSocket(guard: Guard, socket: Socket, exchange: Exchange): void {
+  socket.once('connect', () => describeSocket(exchange, socket));
+  socket.once(errorMonitor as never, (error: NodeJS.ErrnoException) => noteError(exchange, error));
+  socket.once('close', () => {
+    exchange.endedAt = performance.now();
+    exchange.bytesReceived = socket.bytesWritten ?? 0;
+    exchange.bytesSent = socket.bytesRead ?? 0;
+    guard.ended(exchange);
+  });
+}
+
+/** Addresses and TLS facts, while the socket still has them. */
+export function describeSocket(exchange: Exchange, socket: Socket): void {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress !== undefined) exchange.upstreamHost = endpointText(remoteAddress, remotePort);
+  if (localAddress !== undefined) exchange.localAddress = endpointText(localAddress, localPort);
+  const { encrypted, getProtocol, getCipher } = socket as Partial<TLSSocket>;
+  if (!encrypted || typeof getProtocol !== 'function') return;
+  const version = getProtocol.call(socket);
+  if (version) exchange.tlsVersion = version;
+  const cipher = getCipher?.call(socket) as { name?: string } | undefined;
+  if (cipher?.name !== undefined) exchange.tlsCipher = cipher.name;
+}
+
+/** `ip:port`, IPv6 in brackets. */
+export function endpointText(address: string, port: number | undefined): string {
+  return address.includes(':') ? `[${address}]:${port ?? 0}` : `${address}:${port ?? 0}`;
+}
+
+/** The certificate or the handshake was not right. */
+export function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
+  return /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code);
+}
+
+/** The connection was never there: refused, unreachable, name not found, or its TLS failed. */
+export function isConnectError(error: NodeJS.ErrnoException): boolean {
+  return (
+    error.syscall === 'connect' ||
+    error.syscall === 'getaddrinfo' ||
+    error.name === 'AggregateError' ||
+    isTlsError(error)
+  );
+}
+
+/** Envoy tries a TCP upstream once and says so: `UF,URX`. A denial was described when it was decided. */
+function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
+  if (findEgressError(error) || exchange.responseFlags !== '' || !isConnectError(error)) return;
+  exchange.responseFlags = 'UF,URX';
+  if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code}:${error.message}`;
+}

@@ -1,0 +1,139 @@
+import * as dns from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Connection } from '../core/model/connection.ts';
+import type { AddressGround, Guard } from './seam.ts';
+
+type LookupCallback = (error: Error | null, address?: unknown, family?: number) => void;
+
+/** Our own wrappers, with the guard that asks in them: a socket seam that meets one need not wrap it again. */
+const guarded = new WeakMap<object, Guard>();
+
+export function isGuardedLookup(lookup: unknown, guard: Guard): boolean {
+  return typeof lookup === 'function' && guarded.get(lookup) === guard;
+}
+
+/**
+ * Wraps a `lookup` (the caller's own, or the `dns.lookup` of the moment) so that each address it gives is decided
+ * before Node dials it. Of several addresses the refused ones are left out, which keeps happy eyeballs working; when
+ * none is left, the lookup fails with the refusal. The answer has the form that was asked for, `all` or one.
+ */
+export function guardLookup(
+  guard: Guard,
+  connection: Connection,
+  ground: AddressGround,
+  callersLookup: unknown,
+  admitted?: (address: string) => void,
+): LookupFunction {
+  const lookup = function (this: unknown, hostname: string, options: unknown, callback: LookupCallback): void {
+    const inner = (typeof callersLookup === 'function' ? callersLookup : dns.lookup) as (
+      hostname: string,
+      options: unknown,
+      callback: LookupCallback,
+    ) => unknown;
+    inner.call(this, hostname, options, (error, answer, family) => {
+      if (error) {
+        callback(error, answer, family);
+        return;
+      }
+      const checked = checkAnswer(guard, connection, ground, answer, family);
+      if (checked.kind === 'fail') callback(checked.error);
+      else {
+        guard.learn(hostname, checked.addresses);
+        if (admitted) checked.addresses.forEach(admitted);
+        callback(null, checked.answer, checked.family);
+      }
+    });
+  };
+  guarded.set(lookup, guard);
+  return lookup as LookupFunction;
+}
+
+type Checked =
+  | { readonly kind: 'fail'; readonly error: Error }
+  | {
+      readonly kind: 'ok';
+      readonly answer: unknown;
+      readonly family?: number | undefined;
+      readonly addresses: string[];
+    };
+
+function checkAnswer(
+  guard: Guard,
+  connection: Connection,
+  ground: AddressGround,
+  answer: unknown,
+  family: number | undefined,
+): Checked {
+  const several = Array.isArray(answer);
+  const entries = (several ? answer : [answer]).map(readEntry);
+  let refusal: Error | undefined;
+  const kept = entries.filter((entry) => {
+    if (entry === undefined) return false;
+    const verdict = guard.address(connection, entry.address, ground);
+    if (verdict.kind === 'fail') refusal ??= verdict.error;
+    return verdict.kind === 'proceed';
+  }) as Entry[];
+  const [first] = kept;
+  if (!first) {
+    if (refusal) return { kind: 'fail', error: refusal };
+    // Nothing to refuse: Node has its own words for an empty or nonsensical answer.
+    return { kind: 'ok', answer: several ? [] : answer, family, addresses: [] };
+  }
+  const addresses = kept.map(({ address }) => address);
+  if (several) return { kind: 'ok', answer: kept, addresses };
+  return { kind: 'ok', answer: first.address, family: first.family, addresses };
+}
+
+interface Entry {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** One answer, read once; undefined for what is no IP literal. */
+function readEntry(entry: unknown): Entry | undefined {
+  const address: unknown =
+    typeof entry === 'object' && entry !== null ? (entry as { address?: unknown }).address : entry;
+  if (typeof address !== 'string') return undefined;
+  const family = isIP(address);
+  return family === 4 || family === 6 ? { address, family } : undefined;
+}
+
+/** The address that a name would be dialled at: what a policy by address has to be asked with. Literals are their own. */
+export function dialledAddress(
+  host: string,
+  callersLookup: unknown,
+  callback: (error: Error | undefined, address?: string) => void,
+): void {
+  if (isIP(host)) {
+    callback(undefined, host);
+    return;
+  }
+  const lookup = (typeof callersLookup === 'function' ? callersLookup : dns.lookup) as (
+    hostname: string,
+    options: { all: true },
+    callback: LookupCallback,
+  ) => void;
+  lookup(host, { all: true }, (error, answer) => {
+    if (error) {
+      callback(error);
+      return;
+    }
+    const [first] = (Array.isArray(answer) ? answer : [answer]).map(readEntry);
+    if (first) callback(undefined, first.address);
+    else
+      callback(
+        Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo' }),
+      );
+  });
+}
+
+/** A `lookup` that gives one address without asking anyone. */
+export function pinnedLookup(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_host, options, callback) => {
+    process.nextTick(() => {
+      if (options.all) callback(null, [{ address, family }]);
+      else callback(null, address, family);
+    });
+  };
+}

@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import type { Connection } from '../core/model/connection.ts';
+import type { DecidedSocket } from './decided-socket.ts';
+import type { Guard } from './seam.ts';
+
+/** What a socket was dialled to, by the application's own word. */
+export interface SocketRecord {
+  readonly connection: Connection & { readonly host: string };
+  readonly transport: 'tcp' | 'tls';
+  /** Addresses (`ip port`) that were admitted for this attempt: the handle below dials no other. */
+  readonly admitted: Set<string>;
+  readonly path?: string;
+}
+
+/** Where each live socket leads, as far as this guard saw it being dialled. Holds no socket alive. */
+export class SocketRecords {
+  readonly #records = new WeakMap<object, SocketRecord>();
+  readonly #live = new Set<WeakRef<Socket>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<Socket>>((ref) => this.#live.delete(ref));
+
+  #expected: { readonly host: string; readonly port: number } | undefined;
+
+  set(socket: Socket, record: SocketRecord): void {
+    if (!this.#records.has(socket)) {
+      const ref = new WeakRef(socket);
+      this.#live.add(ref);
+      this.#collected.register(socket, ref);
+    }
+    this.#records.set(socket, record);
+  }
+
+  get(socket: unknown): SocketRecord | undefined {
+    return typeof socket === 'object' && socket !== null ? this.#records.get(socket) : undefined;
+  }
+
+  /** A pool made this connection for a decided request. */
+  created(socket: unknown, { connection, host, port }: DecidedSocket): void {
+    if (typeof socket !== 'object' || socket === null) return;
+    const transport = connection.transport ?? 'tcp';
+    this.set(socket as Socket, {
+      connection: { ...connection, host, port },
+      transport,
+      admitted: this.#records.get(socket)?.admitted ?? new Set(),
+    });
+  }
+
+  /**
+   * The connect that follows at once is made by a pool whose requests are decided and logged one by one: it gets no
+   * log line of its own. It is decided all the same.
+   */
+  expect(host: string, port: number): void {
+    this.#expected = { host, port };
+    queueMicrotask(() => (this.#expected = undefined));
+  }
+
+  takeExpected(host: string, port: number): boolean {
+    const expected = this.#expected;
+    if (expected?.host !== host || expected.port !== port) return false;
+    this.#expected = undefined;
+    return true;
+  }
+
+  /** Sockets that are still open. */
+  *open(): Generator<readonly [Socket, SocketRecord]> {
+    for (const ref of this.#live) {
+      const socket = ref.deref();
+      const record = socket && this.#records.get(socket);
+      if (!socket || socket.destroyed) this.#live.delete(ref);
+      else if (record) yield [socket, record];
+    }
+  }
+}
+
+const byGuard = new WeakMap<Guard, SocketRecords>();
+
+export function recordsOf(guard: Guard): SocketRecords {
+  let records = byGuard.get(guard);
+  if (!records) byGuard.set(guard, (records = new SocketRecords()));
+  return records;
+}

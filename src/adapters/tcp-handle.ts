@@ -1,0 +1,60 @@
+import * as net from 'node:net';
+import type { PatchRegistry } from './patch-registry.ts';
+import type { Guard } from './seam.ts';
+import { neverAnswer } from './socket-failure.ts';
+import { recordsOf } from './socket-records.ts';
+
+type HandleConnect = (this: object, request: unknown, address: unknown, port?: unknown) => number;
+
+/** libuv's EACCES: Node makes its ordinary connect error of it. */
+const UV_EACCES = -13;
+
+/**
+ * The last instruction before connect(2), where the address is a number. It dials only what the socket above it had
+ * admitted; a handle without a socket that we know (`process.binding`) is decided here, by its address.
+ */
+export function installTcpHandle(guard: Guard, patches: PatchRegistry): void {
+  const prototype = handlePrototype();
+  if (!prototype) return;
+  for (const method of ['connect', 'connect6'] as const)
+    patches.wrap<HandleConnect>(prototype, method, (original) => {
+      return function (this: object, request, address, port): number {
+        if (!guard.active || admits(guard, this, address, port)) return original.call(this, request, address, port);
+        return UV_EACCES;
+      };
+    });
+}
+
+function admits(guard: Guard, handle: object, address: unknown, port: unknown): boolean {
+  try {
+    const record = recordsOf(guard).get(ownerOf(handle));
+    if (record?.admitted.has(`${String(address)} ${String(port)}`)) return true;
+    if (typeof address !== 'string' || typeof port !== 'number') return false;
+    const verdict = guard.connection({ host: address, port, transport: 'tcp' }, 'handle');
+    return verdict.kind === 'proceed' && verdict.target === undefined;
+  } catch (error) {
+    return !guard.seamFailed('handle', error);
+  }
+}
+
+/** Node notes on each handle which socket it belongs to. */
+function ownerOf(handle: object): unknown {
+  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol');
+  return symbol && (handle as Record<symbol, unknown>)[symbol];
+}
+
+/** The prototype of the handles of TCP sockets, reached through a socket that goes nowhere. */
+function handlePrototype(): object | undefined {
+  const probe = new net.Socket();
+  probe.on('error', neverAnswer);
+  try {
+    probe.connect({ host: 'probe.invalid', port: 1, lookup: neverAnswer, autoSelectFamily: false });
+    const handle = (probe as unknown as { _handle: object | null })._handle;
+    return handle ? (Object.getPrototypeOf(handle) as object) : undefined;
+  } catch {
+    // Node's permission model may forbid sockets altogether: nothing to guard then.
+    return undefined;
+  } finally {
+    probe.destroy();
+  }
+}

@@ -1,0 +1,184 @@
+import type { Connection } from '../core/model/connection.ts';
+import type {
+  AllowDecision,
+  Decision,
+  FaultPolicy,
+  Forward,
+  LocalReply,
+  RouteDecision,
+  WeightedDestination,
+} from '../core/model/decision.ts';
+import { drawDestination, pickEndpoint, targetOf, type EndpointState, type Random } from './pick-destination.ts';
+import type { RequestPlan, TimeoutAs, UpstreamTarget } from './request-plan.ts';
+
+/** A request that goes on, or is answered in place. */
+export type Planned =
+  | { readonly kind: 'plan'; readonly plan: RequestPlan }
+  | {
+      readonly kind: 'reply';
+      readonly reply: LocalReply;
+      readonly responseFlags: string;
+      readonly responseCodeDetails?: string;
+      readonly delayMs?: number;
+      readonly destination?: WeightedDestination;
+    };
+
+export interface PlanContext {
+  readonly random: Random;
+  readonly state: EndpointState;
+  readonly timeoutAs: TimeoutAs;
+}
+
+/** Plans in which nothing is drawn, made once for a decision that is itself made once. */
+const fixed = new WeakMap<Decision, RequestPlan>();
+
+/** What is to be done with a request that was not denied: draws what is left to chance. */
+export function planRequest(
+  decision: Exclude<Decision, { action: 'deny' }>,
+  connection: Connection,
+  context: PlanContext,
+): Planned {
+  const known = fixed.get(decision);
+  if (known && known.timeoutAs === context.timeoutAs) return { kind: 'plan', plan: known };
+  const forward = decision.action === 'timeout' ? decision.then : decision;
+  const delayMs = forward.fault && drawDelay(forward.fault, context.random);
+  const delayed = delayMs === undefined ? {} : { delayMs };
+  if (forward.action === 'route' && forward.localReply)
+    return { ...localReply(forward, forward.localReply), ...delayed };
+  const aborted = forward.fault && drawAbort(forward.fault, context.random);
+  if (aborted)
+    return {
+      kind: 'reply',
+      reply: aborted,
+      responseFlags: delayMs === undefined ? 'FI' : 'DI,FI',
+      responseCodeDetails: 'fault_filter_abort',
+      ...delayed,
+    };
+  const destination = drawDestination(forward.destinations, context.random);
+  if (!destination && forward.action === 'route') return unavailable('NC', 'cluster_not_found', '', delayed);
+  if (destination && !destination.upstream)
+    return { ...unavailable('NC', 'cluster_not_found', '', delayed), destination };
+  const plan = makePlan(decision, forward, destination, connection, context, delayMs);
+  if (plan === 'no_healthy_upstream')
+    return {
+      ...unavailable('UH', 'no_healthy_upstream', 'no healthy upstream', delayed),
+      ...(destination && { destination }),
+    };
+  if (isFixed(forward, plan)) fixed.set(decision, plan);
+  return { kind: 'plan', plan };
+}
+
+function makePlan(
+  decision: Decision,
+  forward: AllowDecision | RouteDecision,
+  destination: WeightedDestination | undefined,
+  connection: Connection,
+  { random, state, timeoutAs }: PlanContext,
+  delayMs: number | undefined,
+): RequestPlan | 'no_healthy_upstream' {
+  const request = leaving(forward, destination, connection);
+  const name = hostOf(request?.authority ?? connection.authority) ?? connection.host;
+  const upstream = destination?.upstream;
+  let target: UpstreamTarget | undefined;
+  if (forward.action === 'route' && upstream) {
+    const endpoint = pickEndpoint(upstream, state, random);
+    if (!endpoint && needsEndpoint(upstream.type)) return 'no_healthy_upstream';
+    target = targetOf(upstream, endpoint, connection, name, forward.tunnel);
+  }
+  const mirrors = (forward.mirrors ?? []).filter(({ percent }) => happens(percent, random));
+  return Object.freeze({
+    decision,
+    requestHeaders: destination?.requestHeaders ?? [],
+    responseHeaders: destination?.responseHeaders ?? [],
+    timeoutAs,
+    mirrors,
+    ...(destination && { destination }),
+    ...(target && { target }),
+    ...(request && { request }),
+    ...(decision.action === 'timeout' && { timeoutMs: decision.timeoutMs }),
+    ...(forward.action === 'route' && forward.retries && { retries: forward.retries }),
+    ...(delayMs !== undefined && { delayMs }),
+    ...(upstream &&
+      forward.action === 'route' && {
+        nextTarget: (tried: readonly UpstreamTarget[]) => {
+          const used = upstream.endpoints.filter(({ host, port }) =>
+            tried.some((target) => target.host === host && target.port === port),
+          );
+          const next = pickEndpoint(upstream, state, random, used);
+          return next && targetOf(upstream, next, connection, name, forward.tunnel);
+        },
+      }),
+  });
+}
+
+/** Only what differs from the request as it was made. */
+function leaving(
+  forward: Forward,
+  destination: WeightedDestination | undefined,
+  { request: asked, authority: dialled }: Connection,
+): RequestPlan['request'] {
+  const { request } = forward;
+  if (!asked || (!request && destination?.authority === undefined)) return undefined;
+  const method = request?.method ?? asked.method;
+  const path = request?.path ?? asked.path;
+  const authority = destination?.authority ?? (dialled === undefined ? '' : (request?.authority ?? dialled));
+  if (method === asked.method && path === asked.path && authority === (dialled ?? '')) return undefined;
+  return { method, path, authority };
+}
+
+function isFixed(forward: Forward, plan: RequestPlan): boolean {
+  return (
+    forward.destinations.length <= 1 &&
+    (forward.destinations[0]?.upstream?.endpoints.length ?? 0) <= 1 &&
+    !plan.target?.tls?.autoSni &&
+    plan.request === undefined &&
+    forward.request === undefined &&
+    !forward.fault &&
+    !forward.mirrors?.length
+  );
+}
+
+function needsEndpoint(type: NonNullable<WeightedDestination['upstream']>['type']): boolean {
+  return type !== 'ORIGINAL_DST' && type !== 'DYNAMIC_FORWARD_PROXY';
+}
+
+function localReply(route: RouteDecision, reply: LocalReply): Extract<Planned, { kind: 'reply' }> {
+  return {
+    kind: 'reply',
+    reply,
+    responseFlags: route.responseFlags ?? '',
+    ...(route.responseCodeDetails !== undefined && { responseCodeDetails: route.responseCodeDetails }),
+  };
+}
+
+function unavailable(
+  responseFlags: string,
+  responseCodeDetails: string,
+  body: string,
+  delayed: { delayMs?: number },
+): Extract<Planned, { kind: 'reply' }> {
+  return { kind: 'reply', reply: { status: 503, body }, responseFlags, responseCodeDetails, ...delayed };
+}
+
+function drawDelay({ delay }: FaultPolicy, random: Random): number | undefined {
+  return delay && happens(delay.percent, random) ? delay.fixedDelayMs : undefined;
+}
+
+/** Envoy's body for an injected failure. */
+function drawAbort({ abort }: FaultPolicy, random: Random): LocalReply | undefined {
+  if (!abort || !happens(abort.percent, random)) return undefined;
+  const body = 'fault filter abort';
+  if (abort.grpcStatus !== undefined) return { status: 200, grpcStatus: abort.grpcStatus, grpcMessage: body };
+  return { status: abort.httpStatus ?? 503, body };
+}
+
+function happens(percent: number, random: Random): boolean {
+  return percent >= 100 || (percent > 0 && random() * 100 < percent);
+}
+
+/** The name part of `name:port`. */
+function hostOf(authority: string | undefined): string | undefined {
+  if (authority === undefined || authority === '') return undefined;
+  if (authority.startsWith('[')) return authority.slice(1, authority.indexOf(']'));
+  return authority.split(':', 1)[0];
+}
