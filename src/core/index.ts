@@ -16,3 +16,4 @@ export { CidrIndex, parseCidr } from './match/cidr-index.ts';
 
 export { compileMeshConfig, type CompiledMesh } from './compile/compile-mesh.ts';
 export { decide } from './decide/decide.ts';
+export { explain } from './decide/explain.ts';

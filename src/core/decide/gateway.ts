@@ -1,4 +1,5 @@
 import type { CompiledMesh } from '../compile/compile-mesh.ts';
+import type { FilterChain } from '../compile/filter-chain.ts';
 import type { Listener } from '../compile/listener.ts';
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
@@ -8,11 +9,18 @@ import { denyNoListener } from './plain-answers.ts';
 
 /** What a gateway pod does with a connection: it has listeners for its servers and no outbound traffic policy. */
 export function decideAtGateway(connection: Connection, arrival: Arrival, mesh: CompiledMesh): Decision {
-  const listener = findListener(mesh, arrival);
-  if (listener === undefined) return denyNoListener(arrival);
+  const found = findGatewayChain(mesh, arrival);
+  return found === undefined ? denyNoListener(arrival) : followChain(found.chain, connection, arrival, mesh);
+}
+
+/** The listener that takes the connection, and the chain of the server that does, if one does. */
+export function findGatewayChain(
+  mesh: CompiledMesh,
+  arrival: Arrival,
+): { readonly listener: Listener; readonly chain: FilterChain | undefined } | undefined {
   const { address, sni, tls } = arrival;
-  const chain = listener.match(address, sni, tls, undefined);
-  return followChain(chain, connection, arrival, mesh);
+  const listener = findListener(mesh, arrival);
+  return listener === undefined ? undefined : { listener, chain: listener.match(address, sni, tls, undefined) };
 }
 
 /** The listener of that address, else the one for all. */
