@@ -131,7 +131,7 @@ function convert(
     });
     return undefined;
   }
-  for (const error of [...document.errors, ...document.warnings]) {
+  for (const error of worthTelling([...document.errors, ...document.warnings])) {
     problems.push(syntaxProblem(error.code, error.message, at(error.pos[0])));
   }
   if (document.errors.length > 0 || document.contents === null) return undefined;
@@ -148,6 +148,12 @@ function convert(
     locate: (path) => at(nodeAt(path).offset),
     embedded: (path) => embeddedOrigin(nodeAt(path).node, text, at, origin),
   };
+}
+
+/** After the first error of syntax the parser guesses, and its further errors mislead. */
+function worthTelling<Finding extends { readonly code: string }>(findings: readonly Finding[]): readonly Finding[] {
+  const first = findings.find(({ code }) => code !== 'DUPLICATE_KEY');
+  return findings.filter((finding) => finding === first || finding.code === 'DUPLICATE_KEY');
 }
 
 function syntaxProblem(code: string, message: string, location: SourceLocation): TextProblem {

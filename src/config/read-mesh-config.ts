@@ -28,7 +28,7 @@ export function readMeshConfig(document: MeshConfigDocument | undefined): ReadMe
   const findings = new MeshConfigFindings();
   const legacy = (document?.values ?? []).map((values) => legacyHelmFields(values, findings));
   const parts = [...legacy, ...(document?.mesh ?? [])].map((part) => ({ part, value: readPart(part, findings) }));
-  const usable = !findings.hasError();
+  const usable = !findings.list.some(({ code, level }) => level === 'error' && code !== 'SCL0324');
   let merged = meshConfigDefaults;
   if (usable) {
     const overrides = parts.reduce<Fields>((all, { value }) => deepMerge(all, value), {});
@@ -76,16 +76,14 @@ class MeshConfigFindings {
       });
     }
   }
-
-  hasError(): boolean {
-    return this.list.some(({ level }) => level === 'error');
-  }
 }
 
 function readPart(part: PlacedFields, findings: MeshConfigFindings): Fields {
   const value = respell(part.fields, meshConfigSchema, { protoJson: true }) as Record<string, unknown>;
   for (const { code, path, message, fix } of schemaProblems(value, meshConfigSchema)) {
-    if (code === 'SCL0401') findings.add('SCL0321', part, path, `${message}, Istio lets it go`, fix);
+    const misspelt = fix?.startsWith('did you mean') === true;
+    if (code === 'SCL0401')
+      findings.add(misspelt ? 'SCL0324' : 'SCL0321', part, path, `${message}, Istio lets it go`, fix);
     else findings.add(code, part, path, message, fix);
   }
   const known = Object.entries(value).filter(([name]) => Object.hasOwn(meshConfigSchema.shape, name));
