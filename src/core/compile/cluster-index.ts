@@ -1,7 +1,6 @@
 import type { Endpoint, UpstreamCluster } from '../model/decision.ts';
 import type { Workload } from '../model/connection.ts';
 import type { MeshConfig } from '../model/mesh-config.ts';
-import { parseDurationMs } from '../match/duration.ts';
 import { labelsMatch } from './age.ts';
 import {
   effectivePolicy,
@@ -12,6 +11,7 @@ import {
   withMeshDefaults,
   type EffectivePolicy,
 } from './cluster-policy.ts';
+import { catchAllCluster, dynamicDnsCluster } from './cluster-catch-all.ts';
 import { upstreamTls } from './cluster-tls.ts';
 import type { MeshEndpoint, MeshService, MeshServicePort, MergedDestinationRule } from './compiled.ts';
 import type { ScopeServices } from './scope-services.ts';
@@ -23,7 +23,6 @@ export interface ClusterContext {
   readonly destinationRule: (service: MeshService) => MergedDestinationRule | undefined;
 }
 
-const PASSTHROUGH_IDLE_MS = 300_000;
 const CONNECT_STRATEGY = 'istio.io/connect-strategy';
 const NO_ENDPOINTS: readonly Endpoint[] = Object.freeze([]);
 
@@ -36,6 +35,7 @@ export function clusterName(host: string, port: number, subset: string): string 
 export class ClusterIndex {
   readonly passthrough: UpstreamCluster;
   readonly blackHole: UpstreamCluster;
+  readonly dynamicDns: UpstreamCluster;
   readonly #context: ClusterContext;
   readonly #clusters = new Map<string, UpstreamCluster | undefined>();
 
@@ -43,6 +43,7 @@ export class ClusterIndex {
     this.#context = context;
     this.passthrough = catchAllCluster('PassthroughCluster', 'ORIGINAL_DST', context.mesh);
     this.blackHole = catchAllCluster('BlackHoleCluster', 'STATIC', context.mesh);
+    this.dynamicDns = dynamicDnsCluster(context.mesh);
   }
 
   /** Undefined: no such cluster (NC), because host, port or subset is unknown, or a name has no endpoint to resolve. */
@@ -97,6 +98,7 @@ function buildCluster(
     isHttp2: protocol === 'http2',
     isDynamicDns: type === 'DYNAMIC_FORWARD_PROXY',
     isOriginalDst,
+    entryNames: service.registry === 'ServiceEntry' ? service.subjectAltNames : [],
     ruleHasSelector: rule?.workloadSelector !== undefined,
     endpoints: ofPort,
     passthroughPolicy: isPassthrough((chosen === undefined ? rule : chosen)?.trafficPolicy ?? {}),
@@ -169,19 +171,4 @@ function toEndpoint({ address, port, weight, labels, locality }: MeshEndpoint): 
     labels,
     ...(locality === undefined ? {} : { locality }),
   });
-}
-
-function catchAllCluster(name: string, type: 'ORIGINAL_DST' | 'STATIC', mesh: MeshConfig): UpstreamCluster {
-  return Object.freeze({
-    name,
-    host: '',
-    port: 0,
-    subset: '',
-    type,
-    endpoints: NO_ENDPOINTS,
-    ...(type === 'STATIC' ? {} : { protocol: 'as-downstream', idleTimeoutMs: PASSTHROUGH_IDLE_MS }),
-    connectTimeoutMs: parseDurationMs(mesh.connectTimeout),
-    loadBalancer: type === 'STATIC' ? 'ROUND_ROBIN' : 'PASSTHROUGH',
-    external: true,
-  } satisfies UpstreamCluster);
 }

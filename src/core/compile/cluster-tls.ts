@@ -10,17 +10,23 @@ const HTTP2: readonly string[] = Object.freeze(['h2']);
 /** ConfigMaps may be read by every proxy, and this name stands for a certificate that cannot be had. */
 const UNPRIVILEGED = /^(?:configmap:\/\/|invalid:\/\/$)/;
 
-export interface TlsContext {
+/** What TLS origination depends on, beside its settings. */
+export interface OriginationContext {
+  readonly isSidecar: boolean;
+  readonly isHttp2: boolean;
+  readonly isDynamicDns: boolean;
+  /** The rule picks its workloads, so that secrets of its namespace may be read. */
+  readonly ruleHasSelector: boolean;
+  /** Names of the server that stand in for those the settings leave out. */
+  readonly entryNames: readonly string[];
+}
+
+export interface TlsContext extends OriginationContext {
   readonly mesh: MeshConfig;
   readonly service: MeshService;
   readonly port: number;
   readonly subset: string;
-  readonly isSidecar: boolean;
-  readonly isHttp2: boolean;
-  readonly isDynamicDns: boolean;
   readonly isOriginalDst: boolean;
-  /** The rule picks its workloads, so that secrets of its namespace may be read. */
-  readonly ruleHasSelector: boolean;
   /** Of the port, whatever the subset. */
   readonly endpoints: readonly MeshEndpoint[];
   /** `PASSTHROUGH` as the load balancer of the policy that was written for this cluster. */
@@ -30,34 +36,25 @@ export interface TlsContext {
 /** The TLS that is originated to a cluster; undefined: as the application sends it. */
 export function upstreamTls(tls: ClientTLSSettings | undefined, context: TlsContext): UpstreamTls | undefined {
   if (tls === undefined) return automaticMutualTls(context);
-  switch (tls.mode) {
-    case 'ISTIO_MUTUAL':
-      return meshTls(context, tls.sni, tls.subjectAltNames);
-    case 'SIMPLE':
-    case 'MUTUAL':
-      return isForbiddenSecret(tls, context) ? undefined : originatedTls(tls, tls.mode, context);
-    default:
-      return undefined;
-  }
+  if (tls.mode === 'ISTIO_MUTUAL') return meshTls(context, tls.sni, tls.subjectAltNames);
+  return originatedTls(tls, context);
 }
 
 /** A sidecar may read a secret only for a rule that selects its workload. Without it nothing is encrypted. */
-function isForbiddenSecret({ credentialName = '' }: ClientTLSSettings, context: TlsContext): boolean {
+function isForbiddenSecret({ credentialName = '' }: ClientTLSSettings, context: OriginationContext): boolean {
   return credentialName !== '' && !UNPRIVILEGED.test(credentialName) && context.isSidecar && !context.ruleHasSelector;
 }
 
-function originatedTls(
-  tls: ClientTLSSettings,
-  mode: 'SIMPLE' | 'MUTUAL',
-  context: TlsContext,
-): UpstreamTls | undefined {
-  const { sni = '', credentialName = '', clientCertificate = '', privateKey = '', caCrl = '' } = tls;
+/** TLS as ordinary servers speak it: modes SIMPLE and MUTUAL. Undefined for others, and for what cannot be set up. */
+export function originatedTls(tls: ClientTLSSettings, context: OriginationContext): UpstreamTls | undefined {
+  const { mode, sni = '', credentialName = '', clientCertificate = '', privateKey = '', caCrl = '' } = tls;
+  if ((mode !== 'SIMPLE' && mode !== 'MUTUAL') || isForbiddenSecret(tls, context)) return undefined;
   const fromFiles = credentialName === '';
   const needsFiles = fromFiles && mode === 'MUTUAL';
   if (needsFiles && (clientCertificate === '' || privateKey === '')) return undefined;
   const insecure = tls.insecureSkipVerify === true;
   const named = tls.subjectAltNames ?? [];
-  const subjectAltNames = named.length > 0 ? named : ofEntry(context.service);
+  const subjectAltNames = named.length > 0 ? named : context.entryNames;
   const autoSni = sni === '';
   const autoSan = !insecure && (context.isDynamicDns || (autoSni && named.length === 0));
   return {
@@ -72,10 +69,6 @@ function originatedTls(
     ...(fromFiles && !insecure ? { caCertificates: tls.caCertificates || 'system' } : {}),
     ...(fromFiles && !insecure && caCrl !== '' ? { caCrl } : {}),
   };
-}
-
-function ofEntry(service: MeshService): readonly string[] {
-  return service.registry === 'ServiceEntry' ? service.subjectAltNames : [];
 }
 
 /** Istio's mutual TLS. Without an SNI of the rule it names port, subset and host. */

@@ -98,6 +98,7 @@ export function scopeOf(
     cluster: (host, port, subset) => clusters.get(host, port, subset),
     passthroughCluster: clusters.passthrough,
     blackHoleCluster: clusters.blackHole,
+    dynamicDnsCluster: clusters.dynamicDns,
   };
 }
 
