@@ -3,10 +3,10 @@ import { destinationCluster } from './http-route-destination.ts';
 import { NO_HEADER_CHANGES } from './http-route-headers.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { compileRoutePredicate } from './http-route-predicate.ts';
-import type { CatchAllAction, HttpRoute } from './http-route.ts';
+import type { BlockAllAction, CatchAllAction, HttpRoute } from './http-route.ts';
 
 /** Istio's names of the catch-all virtual hosts; an egress proxy goes by that of ALLOW_ANY. */
-const NAMES: Readonly<Record<CatchAllAction['kind'], string>> = {
+const NAMES: Readonly<Record<(BlockAllAction | CatchAllAction)['kind'], string>> = {
   allow_any: 'allow_any',
   egress_proxy: 'allow_any',
   block_all: 'block_all',
@@ -20,7 +20,7 @@ export function catchAllRoute(scope: Scope): HttpRoute {
   return { name: NAMES[action.kind], match, accepts: compileRoutePredicate(match), action, headers: NO_HEADER_CHANGES };
 }
 
-function catchAllAction({ outboundTrafficPolicy }: Scope): CatchAllAction {
+function catchAllAction({ outboundTrafficPolicy }: Scope): BlockAllAction | CatchAllAction {
   const { mode, egressProxy } = outboundTrafficPolicy;
   switch (mode) {
     case 'REGISTRY_ONLY':

@@ -14,6 +14,7 @@ import type { HeaderChanges } from './http-route-headers.ts';
 import { isCatchAllMatch, matchesSource, translateRouteMatch } from './http-route-match.ts';
 import type { PathMatch, RouteMatch, RouteSource } from './http-route-match.ts';
 import { compileRoutePredicate, type RoutePredicate } from './http-route-predicate.ts';
+import { compileRegexRewrite } from './http-route-regex-rewrite.ts';
 import { translateRedirect, type RedirectAction } from './http-route-redirect.ts';
 import { convertRetryPolicy } from './retry-policy.ts';
 
@@ -28,7 +29,7 @@ export interface Rewrite {
   /** Replaces what `matchedPath` matched. */
   readonly prefix?: string;
   readonly matchedPath: PathMatch;
-  readonly regex?: { readonly match: string; readonly substitution: string };
+  readonly regex?: { readonly match: string; readonly substitution: string; readonly apply: (path: string) => string };
 }
 
 /** Envoy's route action: on to one cluster or to one of several. */
@@ -47,9 +48,14 @@ export interface ForwardAction {
   readonly hashPolicy: readonly HashPolicy[];
 }
 
-/** The last resort of a sidecar's table, by the outbound traffic policy. */
+/** The last resort of a sidecar's table under REGISTRY_ONLY. */
+export interface BlockAllAction {
+  readonly kind: 'block_all';
+}
+
+/** The last resort under the other outbound traffic policies. */
 export interface CatchAllAction {
-  readonly kind: 'allow_any' | 'block_all' | 'allow_any_dynamic_dns' | 'egress_proxy';
+  readonly kind: 'allow_any' | 'allow_any_dynamic_dns' | 'egress_proxy';
   /** Of an egress proxy. */
   readonly cluster?: ClusterKey;
 }
@@ -59,7 +65,8 @@ export interface NoAction {
   readonly kind: 'none';
 }
 
-export type HttpRouteAction = ForwardAction | RedirectAction | DirectResponseAction | CatchAllAction | NoAction;
+export type HttpRouteAction =
+  ForwardAction | RedirectAction | DirectResponseAction | BlockAllAction | CatchAllAction | NoAction;
 
 /** One Envoy route, compiled. */
 export interface HttpRoute {
@@ -226,7 +233,8 @@ function translateRewrite({ rewrite }: HTTPRoute, matchedPath: PathMatch): Rewri
   if (rewrite === undefined) return undefined;
   const regex = rewrite.uriRegexRewrite;
   if (regex !== undefined) {
-    return { matchedPath, regex: { match: regex.match ?? '', substitution: regex.rewrite ?? '' } };
+    const { match = '', rewrite: substitution = '' } = regex;
+    return { matchedPath, regex: { match, substitution, apply: compileRegexRewrite(match, substitution) } };
   }
   return rewrite.uri === undefined || rewrite.uri === '' ? undefined : { matchedPath, prefix: rewrite.uri };
 }

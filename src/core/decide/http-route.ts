@@ -1,7 +1,15 @@
 import type { Scope } from '../compile/compiled.ts';
+import type { CatchAllAction, ForwardAction, HttpRoute } from '../compile/http-route.ts';
 import type { RouteTable } from '../compile/route-table.ts';
+import type { VirtualHost } from '../compile/virtual-host.ts';
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
+import { readCall, type NormalizedCall } from './http-call.ts';
+import { blockAll, httpsRedirect, noRoute, noVirtualHost, refuse } from './http-denial.ts';
+import { forwardCall } from './http-forward-call.ts';
+import { planForward, type ForwardPlan } from './http-route-forward.ts';
+import { corsVerdict } from './http-route-cors.ts';
+import { faultAbort, preflight, routeReply } from './http-route-reply.ts';
 
 /**
  * Where a request arrived. Built once per filter chain and kept: decisions without per-request data are remembered by the
@@ -16,16 +24,69 @@ export interface HttpContext {
   readonly tls?: boolean;
 }
 
-/** Decides one request by its authority, path, method and headers. An absent `request` is taken as `GET /`. */
-export declare function decideHttp(table: RouteTable, connection: Connection, context: HttpContext): Decision;
+/** What a route comes to at one place, remembered. */
+interface RememberedPlan {
+  readonly virtualHost: VirtualHost;
+  readonly context: HttpContext;
+  readonly plan: ForwardPlan;
+}
 
-/**
- * Decides a request inside TLS, which a proxy does not see, by the VirtualService http routes of the service that was
- * dialled. Undefined: no http route governs this host and port, the answer to the TLS connection stands.
- */
-export declare function decideTlsRequest(
-  scope: Scope,
-  service: { readonly hostname: string; readonly port: number },
-  connection: Connection,
+/** The last plan of each route: a route is nearly always asked for from one place and virtual host. */
+const plans = new WeakMap<HttpRoute, RememberedPlan>();
+
+/** Decides one request by its authority, path, method and headers. An absent `request` is taken as `GET /`. */
+export function decideHttp(table: RouteTable, connection: Connection, context: HttpContext): Decision {
+  const { scope, tls = false } = context;
+  const call = readCall(connection, scope.mesh.pathNormalization.normalization ?? 'DEFAULT', tls);
+  if (typeof call === 'string') return refuse(call, context);
+  const virtualHost = table.find(call.host);
+  if (virtualHost === undefined) return noVirtualHost(call, context);
+  if (virtualHost.requireTls && !tls) return httpsRedirect(call, context);
+  for (const route of virtualHost.routes) {
+    if (route.accepts(call)) return followRoute(route, virtualHost, call, context);
+  }
+  return noRoute(call, virtualHost, context);
+}
+
+/** Envoy's filters in their order: fault, CORS, router. */
+export function followRoute(
+  route: HttpRoute,
+  virtualHost: VirtualHost,
+  call: NormalizedCall,
   context: HttpContext,
-): Decision | undefined;
+): Decision {
+  const { action } = route;
+  switch (action.kind) {
+    case 'block_all':
+      return blockAll(route, virtualHost, call, context);
+    case 'redirect':
+    case 'direct_response':
+    case 'none':
+      return routeReply(action, route, virtualHost, call, context);
+    case 'allow_any':
+    case 'allow_any_dynamic_dns':
+    case 'egress_proxy':
+    case 'forward': {
+      const plan = planOf(route, action, virtualHost, context);
+      if (route.fault?.abort?.percent === 100) return faultAbort(plan, route.fault, call);
+      if (route.cors !== undefined) {
+        const verdict = corsVerdict(route.cors, call);
+        if (verdict.kind === 'preflight') return preflight(plan, verdict.headers);
+      }
+      return forwardCall(plan, action, route, call);
+    }
+  }
+}
+
+function planOf(
+  route: HttpRoute,
+  action: ForwardAction | CatchAllAction,
+  virtualHost: VirtualHost,
+  context: HttpContext,
+): ForwardPlan {
+  const held = plans.get(route);
+  if (held !== undefined && held.context === context && held.virtualHost === virtualHost) return held.plan;
+  const plan = planForward(action, route, virtualHost, context);
+  plans.set(route, { virtualHost, context, plan });
+  return plan;
+}

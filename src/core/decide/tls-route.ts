@@ -2,7 +2,7 @@ import type { CompiledMesh } from '../compile/compile-mesh.ts';
 import type { FilterChain } from '../compile/filter-chain.ts';
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
-import { decideTlsRequest } from './http-route.ts';
+import { decideTlsRequest } from './http-tls-request.ts';
 import { decideTcp } from './tcp-route.ts';
 
 /**

@@ -1,0 +1,37 @@
+import type { RedirectAction } from '../compile/http-route-redirect.ts';
+import type { NormalizedCall } from './http-call.ts';
+import { replaceMatched } from './http-route-rewrite.ts';
+
+/** The `location` of a redirect, as Envoy puts it together. */
+export function redirectLocation(redirect: RedirectAction, call: NormalizedCall): string {
+  const scheme = redirect.scheme || call.scheme;
+  const port = redirect.port === 0 ? '' : `:${redirect.port}`;
+  const host = redirect.host || requestHost(call, scheme, port !== '');
+  return `${scheme}://${host}${port}${redirectPath(redirect, call)}`;
+}
+
+/** The request's own address: what a direct response with a 3xx or 201 status sends along. */
+export function ownLocation(call: NormalizedCall): string {
+  return `${call.scheme}://${call.authority}${call.path}`;
+}
+
+/** The `location` of a server with `httpsRedirect`. */
+export function httpsLocation(call: NormalizedCall): string {
+  return `https://${call.authority}${call.path}`;
+}
+
+/** The authority, without its port where another replaces it or where it was the default of the old scheme. */
+function requestHost({ authority, scheme: oldScheme }: NormalizedCall, scheme: string, replacesPort: boolean): string {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.lastIndexOf(']') > colon) return authority;
+  const port = authority.slice(colon);
+  const wasDefault = (oldScheme === 'http' && port === ':80') || (oldScheme === 'https' && port === ':443');
+  return replacesPort || (scheme !== oldScheme && wasDefault) ? authority.slice(0, colon) : authority;
+}
+
+function redirectPath({ path, prefixRewrite, matchedPath }: RedirectAction, call: NormalizedCall): string {
+  const query = call.path.slice(call.pathname.length);
+  if (path !== '') return path.includes('?') ? path : path + query;
+  if (prefixRewrite !== undefined) return replaceMatched(matchedPath, prefixRewrite, call.pathname) + query;
+  return call.path;
+}
