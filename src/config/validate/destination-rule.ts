@@ -1,11 +1,11 @@
-import type { DestinationRuleFields } from '../schema/destination-rule.ts';
+import type { DestinationRuleFields, SubsetFields } from '../schema/destination-rule.ts';
 import { isDnsLabel } from './dns-label.ts';
 import { validateExportTo } from './export-to.ts';
 import { wildcardDomainProblem } from './hostname.ts';
 import { validateLabels } from './labels.ts';
 import type { Report } from './problem.ts';
 import { validateTrafficPolicy } from './traffic-policy.ts';
-import { isEmptySelector, validateSelectorLabels } from './workload-selector.ts';
+import { validateSelector } from './workload-selector.ts';
 
 /** What the webhook asks of a DestinationRule. */
 export function validateDestinationRule(report: Report, spec: DestinationRuleFields, namespace: string): void {
@@ -17,24 +17,17 @@ export function validateDestinationRule(report: Report, spec: DestinationRuleFie
     const { name = '' } = subset;
     if (names.has(name)) report.error('subset', `${field}.name`, `two subsets are called ${JSON.stringify(name)}`);
     names.add(name);
-    report.check('subset', `${field}.name`, subsetNameProblem(name));
-    validateLabels(report, `${field}.labels`, subset.labels);
-    validateTrafficPolicy(report, `${field}.trafficPolicy`, subset.trafficPolicy, namespace);
+    validateSubset(report, field, subset, namespace);
   }
   const selector = spec.workloadSelector;
   validateExportTo(report, 'spec.exportTo', spec.exportTo, { namespace, ownNamespaceOnly: selector !== undefined });
-  if (selector === undefined) return;
-  validateSelectorLabels(report, 'spec.workloadSelector.matchLabels', selector.matchLabels);
-  if (isEmptySelector(selector.matchLabels)) warnEmptySelector(report, 'spec.workloadSelector');
+  if (selector !== undefined) validateSelector(report, 'spec.workloadSelector', selector);
 }
 
-export function warnEmptySelector(report: Report, field: string): void {
-  report.warning(
-    'emptySelector',
-    field,
-    'a selector without labels selects every workload of the namespace',
-    'name labels, or remove the selector',
-  );
+export function validateSubset(report: Report, field: string, subset: SubsetFields, namespace?: string): void {
+  report.check('subset', `${field}.name`, subsetNameProblem(subset.name ?? ''));
+  validateLabels(report, `${field}.labels`, subset.labels);
+  validateTrafficPolicy(report, `${field}.trafficPolicy`, subset.trafficPolicy, namespace);
 }
 
 export function subsetNameProblem(name: string): string | undefined {

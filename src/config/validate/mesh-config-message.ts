@@ -40,6 +40,11 @@ export interface MeshProxyConfig {
   readonly envoyMetricsServiceAddress?: string;
   readonly envoyMetricsService?: Sink;
   readonly envoyAccessLogService?: Sink;
+  readonly proxyMetadata?: Readonly<Record<string, string>>;
+  readonly privateKeyProvider?: {
+    readonly cryptomb?: { readonly pollDelay?: string };
+    readonly qat?: { readonly pollDelay?: string };
+  };
   readonly tracing?: {
     readonly lightstep?: Sink & { readonly accessToken?: string };
     readonly zipkin?: Sink;

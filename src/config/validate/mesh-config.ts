@@ -94,19 +94,44 @@ export function validateProxyDefaults(report: Report, field: string, config: Mes
       report.check('meshDefaultConfig', `${field}.${path}`, proxyAddressProblem(address ?? ''));
   }
   validateTracing(report, `${field}.tracing`, config.tracing);
+  if (config.proxyMetadata?.['ISTIO_META_DNS_AUTO_ALLOCATE'] !== undefined) {
+    report.warning(
+      'deprecatedField',
+      `${field}.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE`,
+      'proxies no longer allocate addresses',
+      'remove it; the control plane allocates addresses for ServiceEntries that need one',
+    );
+  }
   report.check('port', `${field}.proxyAdminPort`, portProblem(config.proxyAdminPort ?? 0));
   report.check('port', `${field}.statusPort`, portProblem(config.statusPort ?? 0));
-  const policy = config.controlPlaneAuthPolicy ?? 'NONE';
-  if (policy !== 'NONE' && policy !== 'MUTUAL_TLS') {
-    report.error(
-      'meshDefaultConfig',
-      `${field}.controlPlaneAuthPolicy`,
-      `${JSON.stringify(policy)} is neither NONE nor MUTUAL_TLS`,
-    );
+  report.check(
+    'meshDefaultConfig',
+    `${field}.controlPlaneAuthPolicy`,
+    authPolicyProblem(config.controlPlaneAuthPolicy),
+  );
+  if (config.privateKeyProvider !== undefined) {
+    validatePrivateKeyProvider(report, `${field}.privateKeyProvider`, config.privateKeyProvider);
   }
 }
 
-function validateTracing(report: Report, field: string, tracing: MeshProxyConfig['tracing']): void {
+export function authPolicyProblem(policy: string | number = 'NONE'): string | undefined {
+  if (policy === 'NONE' || policy === 'MUTUAL_TLS') return undefined;
+  return `${JSON.stringify(policy)} is neither NONE nor MUTUAL_TLS`;
+}
+
+export function validatePrivateKeyProvider(
+  report: Report,
+  field: string,
+  provider: NonNullable<MeshProxyConfig['privateKeyProvider']>,
+): void {
+  const settings = provider.cryptomb ?? provider.qat;
+  if (settings === undefined) report.error('meshDefaultConfig', field, 'names no provider', 'set cryptomb or qat');
+  else if ((parseDurationNanoseconds(settings.pollDelay ?? '0s') ?? 0n) === 0n) {
+    report.error('meshDefaultConfig', `${field}.pollDelay`, 'a provider needs a pollDelay');
+  }
+}
+
+export function validateTracing(report: Report, field: string, tracing: MeshProxyConfig['tracing']): void {
   if (tracing === undefined) return;
   for (const name of ['lightstep', 'zipkin', 'datadog'] as const) {
     const collector = tracing[name];
@@ -144,7 +169,7 @@ export function trustDomainProblem(domain: string): string | undefined {
   return labels.every(isDnsLabel) ? undefined : `${JSON.stringify(domain)} is not a trust domain`;
 }
 
-function validateCurves(report: Report, { meshMTLS, tlsDefaults }: MeshConfigMessage): void {
+export function validateCurves(report: Report, { meshMTLS, tlsDefaults }: MeshConfigMessage): void {
   if (meshMTLS?.ecdhCurves !== undefined)
     report.error(
       'ecdhCurves',

@@ -66,13 +66,20 @@ export function validateSniHost(report: Report, field: string, host: string, con
 }
 
 export function validateTcpRoute(report: Report, field: string, route: TCPRouteFields, options: Options): void {
-  for (const [index, match] of (route.match ?? []).entries()) {
-    validateSubnets(report, `${field}.match[${index}]`, match.destinationSubnets);
-    validateTrafficSource(report, `${field}.match[${index}]`, match);
-  }
+  for (const [index, match] of (route.match ?? []).entries())
+    validateTcpMatch(report, `${field}.match[${index}]`, match);
   if ((route.route ?? []).length === 0)
     report.error('destinationRequired', `${field}.route`, 'a TCP route needs a destination');
   validateDestinations(report, `${field}.route`, route.route, options);
+}
+
+export function validateTcpMatch(
+  report: Report,
+  field: string,
+  match: NonNullable<TCPRouteFields['match']>[number],
+): void {
+  validateSubnets(report, field, match.destinationSubnets);
+  validateTrafficSource(report, field, match);
 }
 
 function validateSubnets(report: Report, field: string, subnets: readonly string[] | undefined): void {

@@ -112,7 +112,7 @@ function validateDefaultEndpoint(report: Report, field: string, endpoint: string
 
 type ListenerPort = NonNullable<EgressListenerFields['port']>;
 
-function validateIpListener(report: Report, field: string, port: ListenerPort, bind: string): void {
+export function validateIpListener(report: Report, field: string, port: ListenerPort, bind: string): void {
   validatePortForm(report, field, port);
   report.check('port', `${field}.port.number`, portProblem(port.number ?? 0));
   if (bind !== '') report.check('bind', `${field}.bind`, ipProblem(bind));

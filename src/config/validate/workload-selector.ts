@@ -27,3 +27,19 @@ export function validateSelectorLabels(
 export function isEmptySelector(labels: Readonly<Record<string, string>> | undefined): boolean {
   return Object.keys(labels ?? {}).length === 0;
 }
+
+/** A selector by `matchLabels`. */
+export function validateSelector(
+  report: Report,
+  field: string,
+  { matchLabels }: { readonly matchLabels?: Readonly<Record<string, string>> | undefined },
+): void {
+  validateSelectorLabels(report, `${field}.matchLabels`, matchLabels);
+  if (!isEmptySelector(matchLabels)) return;
+  report.warning(
+    'emptySelector',
+    field,
+    'a selector without labels selects every workload of the namespace',
+    'name labels, or remove the selector',
+  );
+}
