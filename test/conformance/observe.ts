@@ -29,7 +29,8 @@ export function observe(decision: Decision, connection: Connection, expected: Ex
   const reply = replyOf(decision, forward, destination);
   const facts: Facts = {
     ...reply,
-    seenAs: http ? undefined : decision.seenAs,
+    // Nothing is seen of a connection that is refused.
+    seenAs: http || decision.reason === 'no_listener' ? undefined : decision.seenAs,
     virtualHost: decision.virtualHost,
     routeName: decision.routeName,
     virtualService: refOf(decision.virtualService),
