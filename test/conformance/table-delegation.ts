@@ -27,10 +27,10 @@ export function delegationTable(tableCase: TableCase): Verdict[] {
       ];
     case 'mergeHTTPMatchRequest':
       return [
-        compare(result, mergeHttpMatchRequest((root ?? {}) as HTTPMatchRequest, (delegate ?? {}) as HTTPMatchRequest)),
+        compare(result, mergeHttpMatchRequest((root ?? {}), (delegate ?? {}))),
       ];
     case 'hasConflict':
-      return [compare(result, hasConflict((root ?? {}) as HTTPMatchRequest, (leaf ?? {}) as HTTPMatchRequest))];
+      return [compare(result, hasConflict((root ?? {}), (leaf ?? {})))];
     case 'stringMatchConflict':
       return [compare(result, stringMatchConflict(root as StringMatch | undefined, leaf as StringMatch | undefined))];
     default:

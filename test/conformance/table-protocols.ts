@@ -16,7 +16,7 @@ import {
 import { compare, notApplicable, type TableCase, type Verdict } from './table.ts';
 
 /** Names to protocols, protocols to their classes. */
-export function protocolsTable({ function: name, input, result: recorded }: TableCase): Verdict[] {
+export function protocolsTable({ function: name, input, result: recorded, error }: TableCase): Verdict[] {
   // Istio writes the name of the constant in one place and its value in others.
   const result = recorded === 'UnsupportedProtocol' ? 'Unsupported' : recorded;
   switch (name) {
@@ -31,7 +31,7 @@ export function protocolsTable({ function: name, input, result: recorded }: Tabl
     case 'Instance.IsHTTP':
       return [compare(result, isHttp(input as Protocol))];
     case 'visibility.Validate':
-      return [compare(result === null, visibilityProblem(input as string) === undefined)];
+      return [compare(result === null && (error ?? null) === null, visibilityProblem(input as string) === undefined)];
     case 'IsDNS1123Label':
       return [compare(result, isDnsLabel(input as string))];
     case 'IsWildcardDNS1123Label':

@@ -48,7 +48,7 @@ function runTable({ name, cases }: TableFile): TableResult {
   let asked = 0;
   let agreed = 0;
   for (const tableCase of cases) {
-    const about = tableCase.function ?? String(tableCase['kind'] ?? tableCase['analyzer'] ?? name);
+    const about = tableCase.function ?? ((tableCase['kind'] ?? tableCase['analyzer'] ?? name) as string);
     for (const verdict of answer(table, tableCase)) {
       asked += 1;
       if (verdict.kind === 'agreed') agreed += 1;
