@@ -3,25 +3,24 @@
  * 1.1 booleans and octal numbers that reader still knows. Everything an attacker could put into a policy file to exhaust or
  * confuse the reader has a limit here.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+} from 'yaml';
 import type { SourceLocation } from '../core/model/resource.ts';
 import type { DiagnosticCode } from './diagnostics.ts';
 import { camelCase } from './camel-case.ts';
+import { MAX_DOCUMENT_LENGTH, MAX_NESTING, MAX_SOURCE_LENGTH } from './yaml-limits.ts';
+import { isNodeLike, NodeReader, offsetOf, tooDeep } from './yaml-node-reader.ts';
 import { kubernetesScalarTags } from './yaml-scalars.ts';
-
-/** Characters of one source text. */
-export const MAX_SOURCE_LENGTH = 64 * 1024 * 1024;
-/** Characters of one document in it: what the API server takes in one request. */
-export const MAX_DOCUMENT_LENGTH = 3 * 1024 * 1024;
-/** Maps and lists inside one another. */
-export const MAX_NESTING = 64;
-/** Aliases (`*name`) of one document. */
-export const MAX_ALIASES = 256;
-/** Values of one document after aliases are expanded. */
-export const MAX_VALUES = 1_000_000;
-
-/** Keys that would reach an object's prototype in careless code further down. */
-export const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 export type FieldPath = readonly (string | number)[];
 
@@ -88,29 +87,38 @@ function readDocuments(
   at: (offset: number) => SourceLocation,
   problems: TextProblem[],
 ): readonly Document.Parsed[] {
-  try {
-    const documents = parseAllDocuments(text, {
-      version: '1.2',
-      schema: 'core',
-      customTags: kubernetesScalarTags,
-      merge: true,
-      uniqueKeys: true,
-      prettyErrors: false,
-      logLevel: 'silent',
-      lineCounter,
-    });
-    return Array.isArray(documents) ? (documents as readonly Document.Parsed[]) : [];
-  } catch (error) {
-    // The composer recurses: a text of brackets alone overflows the stack before any limit of ours is asked.
-    if (!(error instanceof RangeError)) throw error;
-    problems.push(tooDeep(at(0)));
-    return [];
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    customTags: kubernetesScalarTags,
+    merge: true,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  const documents: Document.Parsed[] = [];
+  for (const token of new Parser(lineCounter.addNewLine).parse(text)) {
+    // The composer recurses, and a stack that overflows inside a regular expression takes the process with it.
+    if (token.type === 'document' && isTooDeep(token)) problems.push(tooDeep(at(token.offset)));
+    else documents.push(...composer.next(token));
   }
+  documents.push(...composer.end());
+  return documents;
 }
 
-function tooDeep(location: SourceLocation): TextProblem {
-  const message = `maps and lists are nested deeper than ${MAX_NESTING} levels`;
-  return { code: 'SCL0105', message, location, fix: 'no resource needs this: look for a generator gone wrong' };
+/** Walks the tokens of a document with a list of its own instead of the call stack. */
+function isTooDeep(document: CST.Document): boolean {
+  const pending: { readonly token: CST.Token | null | undefined; readonly depth: number }[] = [
+    { token: document.value, depth: 0 },
+  ];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { token, depth } = next;
+    if (token === null || token === undefined || !('items' in token)) continue;
+    if (depth >= MAX_NESTING) return true;
+    for (const { key, value } of token.items)
+      pending.push({ token: key, depth: depth + 1 }, { token: value, depth: depth + 1 });
+  }
+  return false;
 }
 
 function convert(
@@ -168,116 +176,6 @@ function syntaxProblem(code: string, message: string, location: SourceLocation):
 
 function lowerFirst(sentence: string): string {
   return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
-}
-
-/** Reads nodes into plain values, within the limits. Stops at the first problem of a document. */
-class NodeReader {
-  problem: TextProblem | undefined;
-  readonly #document: Document.Parsed;
-  readonly #at: (offset: number) => SourceLocation;
-  readonly #open = new Set<Node>();
-  #aliases = 0;
-  #values = 0;
-
-  constructor(document: Document.Parsed, at: (offset: number) => SourceLocation) {
-    this.#document = document;
-    this.#at = at;
-  }
-
-  read(node: unknown, depth: number): unknown {
-    if (this.problem !== undefined || node === null || node === undefined) return null;
-    if (++this.#values > MAX_VALUES) {
-      return this.#fail(
-        'SCL0106',
-        `more than ${MAX_VALUES} values once aliases are expanded`,
-        node,
-        'write fewer aliases',
-      );
-    }
-    if (isAlias(node)) return this.#readAlias(node.source, node, depth);
-    if (isScalar(node)) return this.#readScalar(node.value, node);
-    if (!isMap(node) && !isSeq(node)) return null;
-    if (depth >= MAX_NESTING) {
-      this.problem = tooDeep(this.#at(offsetOf(node)));
-      return null;
-    }
-    this.#open.add(node);
-    const value = isMap(node) ? this.#readMap(node, depth) : node.items.map((item) => this.read(item, depth + 1));
-    this.#open.delete(node);
-    return value;
-  }
-
-  #readAlias(name: string, node: Node, depth: number): unknown {
-    if (++this.#aliases > MAX_ALIASES) {
-      return this.#fail('SCL0106', `more than ${MAX_ALIASES} aliases`, node, 'write the values out');
-    }
-    const target = isAlias(node) ? node.resolve(this.#document) : undefined;
-    if (target === undefined) return this.#fail('SCL0101', `not YAML: no anchor \`&${name}\` before its alias`, node);
-    if (this.#open.has(target)) {
-      return this.#fail('SCL0103', `the alias \`*${name}\` stands inside its own anchor`, node, 'write the value out');
-    }
-    return this.read(target, depth);
-  }
-
-  #readScalar(value: unknown, node: Node): unknown {
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      return this.#fail('SCL0108', 'infinity and not-a-number cannot be part of a resource', node);
-    }
-    return typeof value === 'bigint' ? Number(value) : value;
-  }
-
-  #readMap(node: { items: readonly { key: unknown; value: unknown }[] }, depth: number): unknown {
-    const result: Record<string, unknown> = {};
-    const merged: Record<string, unknown> = {};
-    for (const { key, value } of node.items) {
-      if (!isScalar(key)) {
-        return this.#fail(
-          'SCL0108',
-          'a key that is not a plain string',
-          isNodeLike(key) ? key : undefined,
-          'use a string as the key',
-        );
-      }
-      if (isMergeKey(key)) {
-        this.#merge(merged, this.read(value, depth + 1), key);
-        continue;
-      }
-      const name = String(key.value);
-      if (FORBIDDEN_KEYS.has(name)) {
-        return this.#fail('SCL0107', `the key \`${name}\` is refused`, key, 'rename it');
-      }
-      result[name] = this.read(value, depth + 1);
-    }
-    return { ...merged, ...result };
-  }
-
-  /** `<<: *base`: keys of the map itself win over the merged ones, earlier merged maps over later ones. */
-  #merge(into: Record<string, unknown>, value: unknown, key: Node): void {
-    for (const map of Array.isArray(value) ? value : [value]) {
-      if (typeof map !== 'object' || map === null || Array.isArray(map)) {
-        this.#fail('SCL0108', '`<<` needs a map or a list of maps', key);
-        return;
-      }
-      for (const [name, inner] of Object.entries(map)) if (!Object.hasOwn(into, name)) into[name] = inner;
-    }
-  }
-
-  #fail(code: DiagnosticCode, message: string, node: unknown, fix?: string): null {
-    this.problem ??= { code, message, location: this.#at(offsetOf(node)), ...(fix === undefined ? {} : { fix }) };
-    return null;
-  }
-}
-
-function isNodeLike(value: unknown): value is Node {
-  return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value);
-}
-
-function isMergeKey(key: Node): boolean {
-  return isScalar(key) && typeof key.value === 'symbol';
-}
-
-function offsetOf(node: unknown): number {
-  return isNodeLike(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
 interface FoundNode {

@@ -1,6 +1,7 @@
 /** Objects made in code -> values of the loader's own, which it may freeze, and within the limits that texts have. */
 import type { SourceLocation } from '../core/model/resource.ts';
-import { FORBIDDEN_KEYS, MAX_NESTING, type TextProblem } from './parse-yaml.ts';
+import type { TextProblem } from './parse-yaml.ts';
+import { FORBIDDEN_KEYS, MAX_NESTING } from './yaml-limits.ts';
 
 export type PlainCopy = { readonly value: unknown } | { readonly problem: TextProblem };
 

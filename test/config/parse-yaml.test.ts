@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  MAX_ALIASES,
-  MAX_DOCUMENT_LENGTH,
-  MAX_NESTING,
-  MAX_SOURCE_LENGTH,
-  parseYamlDocuments,
-} from '../../src/config/parse-yaml.ts';
+import { parseYamlDocuments } from '../../src/config/parse-yaml.ts';
+import { MAX_ALIASES, MAX_DOCUMENT_LENGTH, MAX_NESTING, MAX_SOURCE_LENGTH } from '../../src/config/yaml-limits.ts';
 
 const valueOf = (text: string): unknown => {
   const { documents, problems } = parseYamlDocuments(text);
