@@ -6,6 +6,7 @@ import type { ApplicationProtocol, FilterChain } from './filter-chain.ts';
 interface ByApplication {
   http1: FilterChain | undefined;
   h2c: FilterChain | undefined;
+  istio: FilterChain | undefined;
   any: FilterChain | undefined;
 }
 
@@ -67,8 +68,16 @@ export class FilterChainIndex {
     if (byTransport === undefined) return undefined;
     const byApplication = (tls ? undefined : byTransport.raw) ?? byTransport.any;
     if (byApplication === undefined) return undefined;
-    if (application === undefined) return byApplication.any;
-    return (application === 'h2c' ? byApplication.h2c : byApplication.http1) ?? byApplication.any;
+    switch (application) {
+      case undefined:
+        return byApplication.any;
+      case 'http/1.1':
+        return byApplication.http1 ?? byApplication.any;
+      case 'h2c':
+        return byApplication.h2c ?? byApplication.any;
+      case 'istio':
+        return byApplication.istio ?? byApplication.any;
+    }
   }
 }
 
@@ -105,7 +114,7 @@ function indexByTransport(chains: readonly FilterChain[]): ByTransport {
 }
 
 function emptyByApplication(): ByApplication {
-  return { http1: undefined, h2c: undefined, any: undefined };
+  return { http1: undefined, h2c: undefined, istio: undefined, any: undefined };
 }
 
 /** Of chains that ask for the same the first stays. */
@@ -113,6 +122,7 @@ function addApplication(index: ByApplication, chain: FilterChain): void {
   if (chain.applicationProtocols.length === 0) index.any ??= chain;
   if (chain.applicationProtocols.includes('http/1.1')) index.http1 ??= chain;
   if (chain.applicationProtocols.includes('h2c')) index.h2c ??= chain;
+  if (chain.applicationProtocols.includes('istio')) index.istio ??= chain;
 }
 
 function append(groups: Map<string, FilterChain[]>, key: string, chain: FilterChain): void {

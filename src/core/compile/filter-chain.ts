@@ -4,8 +4,8 @@ import type { ResourceRef } from '../model/resource.ts';
 import type { ChainAction, MeshService } from './compiled.ts';
 import type { HttpEntrance } from './http-entrance.ts';
 
-/** What Envoy's HTTP inspector finds in the first plaintext bytes. */
-export type ApplicationProtocol = 'http/1.1' | 'h2c';
+/** What Envoy's HTTP inspector finds in the first plaintext bytes; `istio`: TLS between sidecars, by its ALPN. */
+export type ApplicationProtocol = 'http/1.1' | 'h2c' | 'istio';
 
 /** The versions for which an HTTP chain of a shared listener asks. HTTP/1.0 is not among them. */
 export const PLAINTEXT_HTTP: readonly ApplicationProtocol[] = Object.freeze(['http/1.1', 'h2c'] as const);

@@ -1,4 +1,4 @@
-import { hostMatches } from '../match/hostname.ts';
+import { hostMatches, hostSubsetOf } from '../match/hostname.ts';
 import { isHttp, parseProtocol } from '../match/protocol.ts';
 import type { Gateway, Server } from '../model/gateway.ts';
 import type { L4MatchAttributes, TLSMatchAttributes, VirtualService } from '../model/virtual-service.ts';
@@ -15,7 +15,7 @@ import {
 } from './gateway-server.ts';
 import { Listener } from './listener.ts';
 import { addressFamilies } from './service-address.ts';
-import { clusterName, routeAction } from './tcp-target.ts';
+import { routeAction, tcpTarget } from './tcp-target.ts';
 
 /** The listeners of a gateway pod, by port. */
 export interface GatewayListeners extends MergedGateways {
@@ -119,35 +119,34 @@ function passthroughChains(
   return chains;
 }
 
-/** Every port of every visible service, under the SNI that names its cluster. */
+/**
+ * Every port and subset of every service of the mesh that the server's hosts cover, under the SNI that names its cluster.
+ * For traffic between clusters: only TLS from sidecars gets through.
+ */
 function autoPassthroughChains(
   scope: Scope,
   server: Server,
   gateway: Gateway,
   listener: string,
 ): readonly FilterChain[] {
-  const chains: FilterChain[] = [];
   const hosts = serverNames(server);
-  for (const service of scope.services) {
-    if (service.meshExternal || service.resolution === 'ALIAS') continue;
-    for (const { port, protocol } of service.ports) {
-      if (protocol === 'UDP') continue;
+  const origin = { listener, gateway: refOf(gateway) };
+  return scope.services
+    .filter(({ meshExternal, resolution }) => !meshExternal && resolution !== 'ALIAS')
+    .filter(({ hostname }) => hosts.length === 0 || hosts.some((host) => hostSubsetOf(hostname, host)))
+    .flatMap((service) => {
       const subsets = scope.destinationRule(service)?.rule.spec.subsets ?? [];
-      for (const subset of ['', ...subsets.map(({ name }) => name)]) {
-        const sni = `outbound_.${port}_.${subset}_.${service.hostname}`;
-        if (!hosts.some((host) => hostMatches(host, sni))) continue;
-        const origin = { listener, service, gateway: refOf(gateway) };
-        chains.push(
-          new FilterChain({ sniHosts: [sni] }, origin, () => {
-            const upstream = scope.cluster(service.hostname, port, subset);
-            const cluster = clusterName(service.hostname, port, subset);
-            return { kind: 'tcp', service, targets: [{ cluster, weight: 1, ...(upstream && { upstream }) }] };
-          }),
-        );
-      }
-    }
-  }
-  return chains;
+      const ports = service.ports.filter(({ protocol }) => protocol !== 'UDP');
+      return ports.flatMap(({ port }) =>
+        ['', ...subsets.map(({ name }) => name)].map((subset) => {
+          const sniHosts = [`outbound_.${port}_.${subset}_.${service.hostname}`];
+          return new FilterChain({ sniHosts, applicationProtocols: ['istio'] }, { ...origin, service }, () => {
+            const target = tcpTarget(scope, { host: service.hostname, port: { number: port }, subset }, 1, port);
+            return { kind: 'tcp', service, targets: [target] };
+          });
+        }),
+      );
+    });
 }
 
 /** The VirtualServices bound to the Gateway of which a host overlaps one of the server's in an allowed namespace. */

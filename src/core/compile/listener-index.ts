@@ -23,6 +23,7 @@ interface Port {
 export function buildListeners(scope: Scope): ListenerIndex {
   const build = new ListenerBuild(scope);
   for (const egress of scope.egress) build.addEgress(egress);
+  build.addHttpProxy();
   return build.finish();
 }
 
@@ -47,7 +48,7 @@ class ListenerBuild {
     }
     const { number = 0, protocol } = listener.port;
     const port = { port: number, protocol: parseProtocol(protocol) };
-    const binds = this.#declaredBinds(listener) ?? this.#families.wildcards;
+    const binds = this.#declaredBinds(listener);
     for (const service of egress.services) this.#addPort(service, port, binds, virtualServices);
   }
 
@@ -119,13 +120,24 @@ class ListenerBuild {
 
   #isHeldByProxy(port: number): boolean {
     const { proxyListenPort, proxyInboundListenPort } = this.#scope.mesh;
-    return port === proxyListenPort || port === proxyInboundListenPort || port === 15021 || port === 15090;
+    return port === proxyListenPort || port === proxyInboundListenPort;
   }
 
   #at(port: number): PortListeners {
     let listeners = this.#ports.get(port);
     if (listeners === undefined) this.#ports.set(port, (listeners = new PortListeners(this.#scope)));
     return listeners;
+  }
+
+  /** The explicit HTTP proxy on loopback, where MeshConfig opens one. */
+  addHttpProxy(): void {
+    const { proxyHttpPort: port } = this.#scope.mesh;
+    if (port === 0) return;
+    const binds = this.#families.localhosts;
+    const origin = { listener: `${binds[0]}_${port}`, http: true } as const;
+    const chain = new FilterChain({}, origin, () => ({ kind: 'http', routeTable: 'http_proxy' }));
+    const request: ListenerRequest = { kind: 'http', protocol: 'HTTP_PROXY', chains: [chain] };
+    this.#at(port).addListener(new ListenerEntry(binds, port, request));
   }
 
   finish(): ListenerIndex {

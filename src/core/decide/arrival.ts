@@ -14,13 +14,13 @@ export interface Arrival {
   readonly tls: boolean;
   /** Lower case; empty: none. */
   readonly sni: string;
-  /** What the first plaintext bytes show; undefined: no HTTP. */
+  /** What the first plaintext bytes, or the ALPN of TLS between sidecars, show; undefined: no HTTP. */
   readonly application: ApplicationProtocol | undefined;
 }
 
 /** Reads a connection; undefined when it is none: wrong types, a host that is no host, a port out of range. */
 export function readArrival(connection: Connection): Arrival | undefined {
-  const { host, address, port, transport = 'tcp', sni, protocol, request, authority } = connection;
+  const { host, address, port, transport = 'tcp', sni, protocol, request, authority, alpn } = connection;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
   if (transport !== 'tcp' && transport !== 'tls') return undefined;
   if (authority !== undefined && typeof authority !== 'string') return undefined;
@@ -31,7 +31,7 @@ export function readArrival(connection: Connection): Arrival | undefined {
     ip = toDialledIp(ip);
   }
   const tls = transport === 'tls';
-  const application = tls ? undefined : applicationProtocol(protocol, request !== undefined);
+  const application = tls ? istioAlpn(alpn) : applicationProtocol(protocol, request !== undefined);
   if (host === undefined) {
     const name = sni === undefined ? '' : readSni(sni);
     if (name === undefined) return undefined;
@@ -72,6 +72,11 @@ function readSni(sni: unknown): string | undefined {
     if (unit >= 65 && unit <= 90) upper = true;
   }
   return upper ? sni.toLowerCase() : sni;
+}
+
+/** Sidecars talk to each other under names of their own. */
+function istioAlpn(alpn: Connection['alpn']): ApplicationProtocol | undefined {
+  return alpn?.some((name) => name === 'istio' || name.startsWith('istio-')) === true ? 'istio' : undefined;
 }
 
 function applicationProtocol(

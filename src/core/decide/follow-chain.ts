@@ -15,16 +15,16 @@ export function followChain(
   arrival: Arrival,
   mesh: CompiledMesh,
 ): Decision {
-  if (chain === undefined) return denyNoFilterChain(mesh, arrival);
+  if (chain === undefined) return denyNoFilterChain(arrival);
   const { tls, application, port } = arrival;
   if (chain.origin.http !== true) {
     return tls ? decideTls(chain, connection, port, mesh) : decideTcp(chain, false, port, mesh);
   }
   const entrance = mesh.entrance(chain);
-  if (entrance === undefined) return denyNoFilterChain(mesh, arrival);
+  if (entrance === undefined) return denyNoFilterChain(arrival);
   // Where TLS ends at the listener the bytes inside are looked at; elsewhere TLS and other bytes are no HTTP.
   const readable = entrance.tls === true ? tls && connection.protocol !== 'tcp' : application !== undefined;
-  if (!readable) return denyProtocolError(mesh, chain);
+  if (!readable) return denyProtocolError(chain);
   return decideHttp(entrance.table, withAuthority(connection, arrival), entrance);
 }
 

@@ -60,20 +60,20 @@ export function denyNoListener(arrival: Arrival): DenyDecision {
 }
 
 /** The listener has no chain for such a connection, and no policy for the rest. */
-export function denyNoFilterChain(_mesh: CompiledMesh, arrival: Arrival): DenyDecision {
+export function denyNoFilterChain(arrival: Arrival): DenyDecision {
   return {
     action: 'deny',
     reason: 'no_filter_chain',
     cluster: '',
     determinedBy: NOBODY,
-    seenAs: shows(arrival),
+    seenAs: arrival.tls ? 'tls' : 'tcp',
     responseFlags: 'NR',
     responseCodeDetails: 'filter_chain_not_found',
   };
 }
 
 /** Other bytes where only HTTP is understood. */
-export function denyProtocolError(_mesh: CompiledMesh, { origin }: FilterChain): DenyDecision {
+export function denyProtocolError({ origin }: FilterChain): DenyDecision {
   return {
     action: 'deny',
     reason: 'protocol_error',

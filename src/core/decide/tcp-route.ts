@@ -41,7 +41,7 @@ function forward(chain: FilterChain, action: TcpAction, seenAs: 'tls' | 'tcp', p
     seenAs,
     listener: origin.listener,
     ...(origin.name !== undefined && { filterChain: origin.name }),
-    ...(origin.virtualService !== undefined && { virtualService: origin.virtualService }),
+    ...(origin.virtualService !== undefined && isStated(chain) && { virtualService: origin.virtualService }),
   } as const;
   if (upstreams.length === 0) return denyMissingCluster(base);
   const carried = {
@@ -54,6 +54,15 @@ function forward(chain: FilterChain, action: TcpAction, seenAs: 'tls' | 'tcp', p
   const stays = targets.length === 1 && tunnel === undefined && only !== undefined && goesOn(chain, only, port);
   if (stays) return { action: 'allow', via: 'registry', reason: 'registry', ...carried } satisfies AllowDecision;
   return { action: 'route', reason: routeReason(chain, seenAs), ...carried } satisfies RouteDecision;
+}
+
+/**
+ * Whether Istio writes the VirtualService into the chain: not at gateways, and not for `tcp` routes that name subnets. All
+ * the same it stands in `determinedBy`.
+ */
+function isStated({ origin, sniHosts }: FilterChain): boolean {
+  if (origin.gateway !== undefined) return false;
+  return origin.narrowed !== true || sniHosts.length > 0;
 }
 
 /** Whether the only upstream is the service that was dialled, at the port that was dialled. */
