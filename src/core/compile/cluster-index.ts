@@ -1,4 +1,5 @@
 import type { Endpoint, UpstreamCluster } from '../model/decision.ts';
+import { parseIp } from '../match/ip-address.ts';
 import type { Workload } from '../model/connection.ts';
 import type { MeshConfig } from '../model/mesh-config.ts';
 import { labelsMatch } from './age.ts';
@@ -21,6 +22,7 @@ export interface ClusterContext {
   readonly workload: Workload;
   readonly services: ScopeServices;
   readonly destinationRule: (service: MeshService) => MergedDestinationRule | undefined;
+  readonly isClusterLocal: (hostname: string) => boolean;
 }
 
 const CONNECT_STRATEGY = 'istio.io/connect-strategy';
@@ -78,8 +80,8 @@ function buildCluster(
   const chosen = rule?.subsets?.find(({ name }) => name === subset);
   if (subset !== '' && chosen === undefined) return undefined;
   const isSidecar = workload.type !== 'router';
-  const ofPort = service.endpoints.filter(({ servicePortName, healthy }) => healthy && servicePortName === port.name);
   const type = clusterType(service, port, isSidecar);
+  const ofPort = endpointsOfPort(service, port, context.isClusterLocal(service.hostname));
   if (type === undefined || (resolvesNames(type) && ofPort.length === 0)) return undefined;
 
   const base = effectivePolicy(rule, port.port, '');
@@ -124,6 +126,13 @@ function buildCluster(
   } satisfies UpstreamCluster);
 }
 
+function endpointsOfPort(service: MeshService, port: MeshServicePort, clusterLocal: boolean): readonly MeshEndpoint[] {
+  return service.endpoints.filter(
+    ({ servicePortName, healthy, inCluster }) =>
+      healthy && servicePortName === port.name && (inCluster === true || !clusterLocal),
+  );
+}
+
 function isPassthrough(policy: EffectivePolicy): boolean {
   return policy.loadBalancer?.simple === 'PASSTHROUGH';
 }
@@ -156,17 +165,29 @@ function readsNames({ protocol }: MeshServicePort): boolean {
   return protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'TLS';
 }
 
+/** A name cannot be an endpoint of EDS, and LOGICAL_DNS has but one. */
 function toEndpoints(endpoints: readonly MeshEndpoint[], type: UpstreamCluster['type']): Endpoint[] {
-  if (type === 'DYNAMIC_FORWARD_PROXY') return [];
-  return (type === 'LOGICAL_DNS' ? endpoints.slice(0, 1) : endpoints).map(toEndpoint);
+  switch (type) {
+    case 'DYNAMIC_FORWARD_PROXY':
+      return [];
+    case 'LOGICAL_DNS':
+      return endpoints.slice(0, 1).map(toEndpoint);
+    case 'EDS':
+      return endpoints.filter(({ address }) => isPath(address) || parseIp(address) !== undefined).map(toEndpoint);
+    default:
+      return endpoints.map(toEndpoint);
+  }
+}
+
+function isPath(address: string): boolean {
+  return address.startsWith('/') || address.startsWith('@');
 }
 
 function toEndpoint({ address, port, weight, labels, locality }: MeshEndpoint): Endpoint {
-  const isPath = address.startsWith('/') || address.startsWith('@');
   return Object.freeze({
-    host: isPath ? '' : address,
+    host: isPath(address) ? '' : address,
     port,
-    ...(isPath ? { path: address } : {}),
+    ...(isPath(address) ? { path: address } : {}),
     ...(weight === undefined ? {} : { weight }),
     labels,
     ...(locality === undefined ? {} : { locality }),

@@ -38,12 +38,14 @@ export interface MeshEndpoint {
   readonly serviceAccount?: string;
   /** `istio` or `disabled`. */
   readonly tlsMode: string;
+  /** Known from Kubernetes, not from a ServiceEntry. */
+  readonly inCluster?: boolean;
   readonly healthy: boolean;
 }
 
 /** Istio's model.Service: one host of one ServiceEntry at one address, or one Kubernetes Service. */
 export interface MeshService {
-  /** Lower case. */
+  /** In the letter case of the ServiceEntry; virtual hosts are told apart in lower case. */
   readonly hostname: string;
   readonly namespace: string;
   /** Name of the ServiceEntry or Service object. */

@@ -36,7 +36,8 @@ type ByNamespace = ReadonlyMap<string, HostPatterns>;
 
 /**
  * What `hosts` of an egress listener import: `namespace/host`, where the namespace is that of the imported resource,
- * `.` the client's own and `*` any. `~namespace/host` takes away what others import; `~/*` imports nothing.
+ * `.` the client's own and `*` any. `~namespace/host` takes away what others import, `~/host` in any namespace, so that
+ * `~/*` imports nothing.
  */
 export class EgressImport {
   readonly #imported: ByNamespace;
@@ -44,13 +45,12 @@ export class EgressImport {
   readonly #everything: boolean;
 
   constructor(hosts: readonly string[], clientNamespace: string) {
-    const isExclusion = (host: string): boolean => host.startsWith(EXCLUSION) && !host.startsWith(`${EXCLUSION}/`);
     this.#imported = byNamespace(
-      hosts.filter((host) => !isExclusion(host)),
+      hosts.filter((host) => !host.startsWith(EXCLUSION)),
       clientNamespace,
     );
     this.#excluded = byNamespace(
-      hosts.filter(isExclusion).map((host) => host.slice(1)),
+      hosts.filter((host) => host.startsWith(EXCLUSION)).map((host) => host.slice(1)),
       clientNamespace,
     );
     this.#everything = hosts.includes('*/*') && this.#excluded.size === 0;
@@ -83,7 +83,7 @@ function byNamespace(hosts: readonly string[], clientNamespace: string): ByNames
   for (const host of hosts) {
     const [namespace = '', pattern = '', ...rest] = host.split('/');
     if (rest.length > 0 || pattern === '') continue;
-    const key = namespace === OWN_NAMESPACE ? clientNamespace : namespace;
+    const key = namespace === OWN_NAMESPACE ? clientNamespace : namespace || EVERY_NAMESPACE;
     const patterns = found.get(key) ?? new HostPatterns();
     patterns.add(pattern);
     found.set(key, patterns);

@@ -106,7 +106,7 @@ export class KubernetesEndpoints {
 function endpoint(address: string, servicePortName: string, port: number, workloads: WorkloadIndex): MeshEndpoint {
   const labels = workloads.podLabels(address);
   const tlsMode = labels['security.istio.io/tlsMode'] ?? 'disabled';
-  return Object.freeze({ address, servicePortName, port, labels, tlsMode, healthy: true });
+  return Object.freeze({ address, servicePortName, port, labels, tlsMode, inCluster: true, healthy: true });
 }
 
 function sliceEndpoints({ spec }: EndpointSlice, workloads: WorkloadIndex, keepUnready: boolean): MeshEndpoint[] {

@@ -6,7 +6,7 @@ import type { MeshEndpoint, MeshService, MeshServicePort } from './compiled.ts';
 /** What a MeshService is made of; the endpoints come later, when somebody asks for them. */
 export type ServiceFields = Omit<MeshService, 'endpoints'>;
 
-type ServiceChange = Partial<Pick<MeshService, 'ports' | 'aliases'>>;
+type ServiceChange = Partial<Pick<MeshService, 'hostname' | 'ports' | 'aliases'>>;
 
 const NO_ENDPOINTS: readonly MeshEndpoint[] = Object.freeze([]);
 
@@ -46,7 +46,7 @@ export class RegisteredService implements MeshService {
     gather: () => readonly MeshEndpoint[] = () => NO_ENDPOINTS,
     change: ServiceChange = {},
   ) {
-    this.hostname = fields.hostname;
+    this.hostname = change.hostname ?? fields.hostname;
     this.namespace = fields.namespace;
     this.name = fields.name;
     this.registry = fields.registry;
@@ -78,7 +78,7 @@ export class RegisteredService implements MeshService {
   }
 }
 
-/** The same service with other ports or aliases; endpoints stay shared and lazy. */
+/** The same service with another hostname, ports or aliases; endpoints stay shared and lazy. */
 export function reshape(service: MeshService, change: ServiceChange): MeshService {
   return new RegisteredService(service, () => service.endpoints, change);
 }

@@ -49,9 +49,8 @@ export function serviceEntryServices(entry: ServiceEntry, mesh: MeshConfig): Ser
   } as const;
   const addresses = serviceAddresses(spec.addresses);
   const services: ServiceFields[] = [];
-  for (const host of spec.hosts) {
-    const hostname = host.toLowerCase();
-    const autoAllocatedAddresses = addresses === undefined ? autoAllocated(entry, host, mesh) : NO_NAMES;
+  for (const hostname of spec.hosts) {
+    const autoAllocatedAddresses = addresses === undefined ? autoAllocated(entry, hostname, mesh) : NO_NAMES;
     for (const defaultAddress of addresses ?? [UNSPECIFIED_ADDRESS]) {
       services.push({ ...shared, hostname, defaultAddress, addresses: [defaultAddress], autoAllocatedAddresses });
     }

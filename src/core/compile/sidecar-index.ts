@@ -5,6 +5,7 @@ import type { MeshConfig } from '../model/mesh-config.ts';
 import type { IstioEgressListener, Sidecar } from '../model/sidecar.ts';
 import { labelsMatch, namespaceOf, oldestFirst, refOf } from './age.ts';
 import { ClusterIndex } from './cluster-index.ts';
+import { clusterLocalHosts } from './cluster-local.ts';
 import type { EgressScope, MergedDestinationRule, MeshService, Scope } from './compiled.ts';
 import { DestinationRuleIndex } from './destination-rule-index.ts';
 import { bestVirtualServices, EgressImport, keepOneNamespace } from './egress-import.ts';
@@ -69,7 +70,13 @@ export function scopeOf(
     }
     return rules.get(key);
   };
-  const clusters = new ClusterIndex({ mesh, workload, services, destinationRule });
+  const clusters = new ClusterIndex({
+    mesh,
+    workload,
+    services,
+    destinationRule,
+    isClusterLocal: clusterLocalHosts(mesh),
+  });
   const own = sidecar?.spec.outboundTrafficPolicy;
   const policy = own ?? { mode: mesh.outboundTrafficPolicy.mode, tls: mesh.outboundTrafficPolicy.tls };
   return {
