@@ -1,6 +1,16 @@
 export type * from './core/index.ts';
 export { compileMeshConfig, decide, explain } from './core/index.ts';
 export {
+  createEgress,
+  type AccessLogSetting,
+  type AddressGuardMode,
+  type DenyAs,
+  type Egress,
+  type EgressOptions,
+  type TimeoutAs,
+  type Verification,
+} from './egress.ts';
+export {
   defineMeshConfig,
   loadMeshConfig,
   parseMeshConfig,
@@ -9,10 +19,13 @@ export {
   type ResourceLiteral,
 } from './config/load.ts';
 export type { ConfigInput, ConfigSource } from './config/sources.ts';
+export { watchMeshConfig, type MeshConfigWatch, type WatchOptions } from './config/watch.ts';
 export {
   EgressConfigError,
   EgressDeniedError,
   EgressError,
+  EgressOverflowError,
   EgressTimeoutError,
+  findEgressError,
   type EgressErrorCode,
 } from './errors.ts';

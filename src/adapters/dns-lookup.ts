@@ -1,5 +1,6 @@
-import * as dns from 'node:dns';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import dns from 'node:dns';
+import dnsPromises from 'node:dns/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { isIP } from 'node:net';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
@@ -14,10 +15,8 @@ const RESOLVERS = ['lookup', 'resolve', 'resolve4', 'resolve6'] as const;
  * listens: questions and answers stay what they are.
  */
 export function installDnsLookup(guard: Guard, patches: PatchRegistry): void {
-  const owners: object[] = [dns.Resolver.prototype, dns.promises.Resolver.prototype];
   // The objects that CommonJS and `import dns from` see; named imports are brought up to date below.
-  const require = createRequire(import.meta.url);
-  owners.push(require('node:dns') as object, require('node:dns/promises') as object);
+  const owners: object[] = [dns, dnsPromises, dns.Resolver.prototype, dnsPromises.Resolver.prototype];
   for (const owner of owners)
     for (const name of RESOLVERS) patches.wrap<Function>(owner, name, (original) => remember(guard, original));
   syncBuiltinESMExports();

@@ -14,6 +14,7 @@ interface Learned {
  */
 export class LearnedNames {
   readonly #byAddress = new Map<string, Learned[]>();
+  readonly #ordinary = new Map<string, number>();
 
   learn(name: string, addresses: readonly string[], now: number): void {
     for (const address of addresses) {
@@ -32,6 +33,19 @@ export class LearnedNames {
   namesOf(address: string, now: number): readonly string[] {
     const learned = this.#byAddress.get(address);
     return learned ? learned.filter(({ until }) => until > now).map(({ name }) => name) : [];
+  }
+
+  /** Notes that a name had an address that is not one of this machine's own. */
+  noteOrdinary(name: string, now: number): void {
+    this.#ordinary.delete(name);
+    this.#ordinary.set(name, now + TTL_MS);
+    if (this.#ordinary.size <= MAX_ADDRESSES) return;
+    const [oldest] = this.#ordinary.keys();
+    if (oldest !== undefined) this.#ordinary.delete(oldest);
+  }
+
+  hadOrdinary(name: string, now: number): boolean {
+    return (this.#ordinary.get(name) ?? 0) > now;
   }
 
   get size(): number {

@@ -11,12 +11,13 @@ interface Patch {
 /**
  * Every function of Node that is wrapped, so that all can be put back.
  *
- * A wrapper stays callable for ever: whoever patched after us keeps calling it. So each wrapper must itself fall
- * through to the original once its guard is inactive, and `restore` puts a slot back only while it still holds our
- * wrapper: a naive restore would throw away what others have put on top.
+ * A wrapper stays callable for ever: whoever patched after us keeps calling it. So each one falls through to the
+ * original once it is released, and `restore` puts a slot back only while it still holds our wrapper: a naive restore
+ * would throw away what others have put on top.
  */
 export class PatchRegistry {
   readonly #patches: Patch[] = [];
+  #released = false;
 
   /**
    * Replaces `owner[key]` by what `wrap` makes of the present function. Keeps attributes, name and length, so that
@@ -26,7 +27,11 @@ export class PatchRegistry {
     const descriptor = descriptorOf(owner, key);
     if (typeof descriptor?.value !== 'function') return false;
     const original = descriptor.value as F;
-    const wrapper = wrap(original);
+    const wrapped = wrap(original);
+    const isReleased = (): boolean => this.#released;
+    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(isReleased() ? original : wrapped, this, args);
+    } as unknown as F;
     copyIdentity(original, wrapper);
     const own = Object.getOwnPropertyDescriptor(owner, key);
     if (own?.configurable === false && own.writable !== true) return false;
@@ -37,6 +42,7 @@ export class PatchRegistry {
 
   /** Puts back every slot that still holds our wrapper, the latest first. */
   restore(): void {
+    this.#released = true;
     for (const { owner, key, original, wrapper } of this.#patches.splice(0).reverse()) {
       if (Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper) continue;
       if (original) Object.defineProperty(owner, key, original);
@@ -60,7 +66,12 @@ function descriptorOf(owner: object, key: PropertyKey): PropertyDescriptor | und
   return undefined;
 }
 
+/** Name, length, and what else was put on the function (`util.promisify.custom` of `dns.lookup`). */
 function copyIdentity(original: Function, wrapper: Function): void {
-  for (const key of ['name', 'length'] as const)
-    Object.defineProperty(wrapper, key, { value: original[key], configurable: true });
+  for (const key of Reflect.ownKeys(original)) {
+    const descriptor = Object.getOwnPropertyDescriptor(original, key);
+    const present = Object.getOwnPropertyDescriptor(wrapper, key);
+    if (descriptor && key !== 'prototype' && present?.configurable !== false)
+      Object.defineProperty(wrapper, key, descriptor);
+  }
 }

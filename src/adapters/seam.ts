@@ -88,8 +88,8 @@ export interface Guard {
   request(connection: Connection, seam: SeamName, call?: CallOptions, again?: Exchange): RequestVerdict;
   /** One connection, before its name is resolved. */
   connection(connection: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict;
-  /** One address that a name resolved to. Literals are decided by `connection`. */
-  address(connection: Connection, address: string, ground: AddressGround): AddressVerdict;
+  /** One of the `answers` that a name resolved to. Literals are decided by `connection`. */
+  address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */
@@ -102,6 +102,6 @@ export interface Guard {
   onUpdate(listener: () => void): void;
   /** Remembers that `name` resolved to `addresses`, for clients that resolve for themselves. */
   learn(name: string, addresses: readonly string[]): void;
-  /** The name by which this process knows an address, if it looked one up. */
-  nameOf(address: string): string | undefined;
+  /** The names by which this process looked an address up, the latest first. */
+  namesOf(address: string): readonly string[];
 }

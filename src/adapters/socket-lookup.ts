@@ -66,10 +66,11 @@ function checkAnswer(
 ): Checked {
   const several = Array.isArray(answer);
   const entries = (several ? answer : [answer]).map(readEntry);
+  const answers = entries.flatMap((entry) => (entry ? [entry.address] : []));
   let refusal: Error | undefined;
   const kept = entries.filter((entry) => {
     if (entry === undefined) return false;
-    const verdict = guard.address(connection, entry.address, ground);
+    const verdict = guard.address(connection, entry.address, ground, answers);
     if (verdict.kind === 'fail') refusal ??= verdict.error;
     return verdict.kind === 'proceed';
   }) as Entry[];

@@ -2,12 +2,14 @@ import type { Connection } from '../core/model/connection.ts';
 import type {
   AllowDecision,
   Decision,
-  FaultPolicy,
+  Endpoint,
   Forward,
   LocalReply,
   RouteDecision,
+  UpstreamCluster,
   WeightedDestination,
 } from '../core/model/decision.ts';
+import { drawFault, drawn } from './fault.ts';
 import { drawDestination, pickEndpoint, targetOf, type EndpointState, type Random } from './pick-destination.ts';
 import type { RequestPlan, TimeoutAs, UpstreamTarget } from './request-plan.ts';
 
@@ -41,16 +43,16 @@ export function planRequest(
   const known = fixed.get(decision);
   if (known && known.timeoutAs === context.timeoutAs) return { kind: 'plan', plan: known };
   const forward = decision.action === 'timeout' ? decision.then : decision;
-  const delayMs = forward.fault && drawDelay(forward.fault, context.random);
+  const fault = drawFault(forward.fault, context.random);
+  const delayMs = fault?.delayMs;
   const delayed = delayMs === undefined ? {} : { delayMs };
   if (forward.action === 'route' && forward.localReply)
     return { ...localReply(forward, forward.localReply), ...delayed };
-  const aborted = forward.fault && drawAbort(forward.fault, context.random);
-  if (aborted)
+  if (fault?.abort)
     return {
       kind: 'reply',
-      reply: aborted,
-      responseFlags: delayMs === undefined ? 'FI' : 'DI,FI',
+      reply: fault.abort,
+      responseFlags: fault.responseFlags,
       responseCodeDetails: 'fault_filter_abort',
       ...delayed,
     };
@@ -80,12 +82,14 @@ function makePlan(
   const name = hostOf(request?.authority ?? connection.authority) ?? connection.host;
   const upstream = destination?.upstream;
   let target: UpstreamTarget | undefined;
+  let watched: Endpoint | undefined;
   if (forward.action === 'route' && upstream) {
     const endpoint = pickEndpoint(upstream, state, random);
-    if (!endpoint && needsEndpoint(upstream.type)) return 'no_healthy_upstream';
+    if (!endpoint && needsEndpoint(upstream)) return 'no_healthy_upstream';
     target = targetOf(upstream, endpoint, connection, name, forward.tunnel);
+    if (upstream.endpoints.length > 1 || upstream.outlierDetection) watched = endpoint;
   }
-  const mirrors = (forward.mirrors ?? []).filter(({ percent }) => happens(percent, random));
+  const mirrors = (forward.mirrors ?? []).filter(({ percent }) => drawn(percent, random));
   return Object.freeze({
     decision,
     requestHeaders: destination?.requestHeaders ?? [],
@@ -94,6 +98,7 @@ function makePlan(
     mirrors,
     ...(destination && { destination }),
     ...(target && { target }),
+    ...(watched && { endpoint: watched }),
     ...(request && { request }),
     ...(decision.action === 'timeout' && { timeoutMs: decision.timeoutMs }),
     ...(forward.action === 'route' && forward.retries && { retries: forward.retries }),
@@ -138,7 +143,8 @@ function isFixed(forward: Forward, plan: RequestPlan): boolean {
   );
 }
 
-function needsEndpoint(type: NonNullable<WeightedDestination['upstream']>['type']): boolean {
+/** Clusters that lead to the dialled host itself have no endpoints of their own. */
+export function needsEndpoint({ type }: UpstreamCluster): boolean {
   return type !== 'ORIGINAL_DST' && type !== 'DYNAMIC_FORWARD_PROXY';
 }
 
@@ -158,22 +164,6 @@ function unavailable(
   delayed: { delayMs?: number },
 ): Extract<Planned, { kind: 'reply' }> {
   return { kind: 'reply', reply: { status: 503, body }, responseFlags, responseCodeDetails, ...delayed };
-}
-
-function drawDelay({ delay }: FaultPolicy, random: Random): number | undefined {
-  return delay && happens(delay.percent, random) ? delay.fixedDelayMs : undefined;
-}
-
-/** Envoy's body for an injected failure. */
-function drawAbort({ abort }: FaultPolicy, random: Random): LocalReply | undefined {
-  if (!abort || !happens(abort.percent, random)) return undefined;
-  const body = 'fault filter abort';
-  if (abort.grpcStatus !== undefined) return { status: 200, grpcStatus: abort.grpcStatus, grpcMessage: body };
-  return { status: abort.httpStatus ?? 503, body };
-}
-
-function happens(percent: number, random: Random): boolean {
-  return percent >= 100 || (percent > 0 && random() * 100 < percent);
 }
 
 /** The name part of `name:port`. */

@@ -1,5 +1,6 @@
 import type {
   Decision,
+  Endpoint,
   ForwardedRequest,
   HeaderOperation,
   MirrorPolicy,
@@ -36,6 +37,8 @@ export interface RequestPlan {
   readonly destination?: WeightedDestination;
   /** Absent: dial as the application asked. */
   readonly target?: UpstreamTarget;
+  /** The chosen one of several endpoints, or one that is watched for outliers. */
+  readonly endpoint?: Endpoint;
   /** Method, path and authority as they leave; absent: unchanged. */
   readonly request?: ForwardedRequest;
   readonly requestHeaders: readonly HeaderOperation[];

@@ -1,0 +1,92 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import { findEgressError } from '../errors.ts';
+import type { Guard } from './seam.ts';
+
+/** One client layer: whether it obeyed, and what it said. */
+export interface VerifiedLayer {
+  readonly layer: string;
+  readonly denied: boolean;
+  readonly error?: string;
+}
+
+/** What `verify()` found. */
+export interface Verification {
+  readonly ok: boolean;
+  readonly layers: readonly VerifiedLayer[];
+}
+
+/** A guard that can be told to deny one port of 127.0.0.1. */
+interface ProbedGuard extends Guard {
+  probe: number | undefined;
+}
+
+type Attempt = (port: number) => Promise<unknown>;
+
+/** One attempt for each function of Node that a client may go through. */
+const LAYERS: Readonly<Record<string, Attempt>> = {
+  'net.connect': (port) => opened(net.connect(port, '127.0.0.1')),
+  'net.Socket': (port) => opened(new net.Socket().connect({ host: '127.0.0.1', port })),
+  'tls.connect': (port) => opened(tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false })),
+  'http.request': (port) => answered(http.get({ host: '127.0.0.1', port, agent: false })),
+  'http.Agent': (port) => answered(http.get({ host: '127.0.0.1', port, agent: new http.Agent({ keepAlive: true }) })),
+  'https.request': (port) => answered(https.get({ host: '127.0.0.1', port, agent: false, rejectUnauthorized: false })),
+  fetch: (port) => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text()),
+};
+
+/**
+ * Tries to reach a listener on 127.0.0.1 through every layer while the guard denies it. A layer obeys when its client
+ * fails with our error and the listener saw nobody.
+ */
+export async function verifySeams(guard: ProbedGuard): Promise<Verification> {
+  let visitors = 0;
+  const server = net.createServer((socket) => {
+    visitors += 1;
+    socket.on('error', () => undefined).destroy();
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  guard.probe = port;
+  try {
+    const layers: VerifiedLayer[] = [];
+    for (const [layer, attempt] of Object.entries(LAYERS)) {
+      const before = visitors;
+      const error: unknown = await attempt(port).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      const found = findEgressError(error);
+      layers.push({
+        layer,
+        denied: found !== undefined && visitors === before,
+        ...(found ? {} : { error: error === undefined ? 'connected' : String(error) }),
+      });
+    }
+    return { ok: layers.every(({ denied }) => denied), layers };
+  } finally {
+    guard.probe = undefined;
+    server.close();
+  }
+}
+
+function opened(socket: net.Socket): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+  });
+}
+
+function answered(request: http.ClientRequest): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    request.once('error', reject);
+    request.once('response', (response) => {
+      response.resume();
+      resolve(undefined);
+    });
+  });
+}

@@ -1,0 +1,444 @@
+import { isIP } from 'node:net';
+import { LearnedNames } from './adapters/learned-names.ts';
+import type {
+  AddressGround,
+  AddressVerdict,
+  CallOptions,
+  ConnectionVerdict,
+  DenyAs,
+  Exchange,
+  ExchangeObserver,
+  Guard,
+  RequestPlan,
+  RequestVerdict,
+  SeamName,
+  TimeoutAs,
+} from './adapters/seam.ts';
+import { resetError } from './adapters/socket-failure.ts';
+import { compileMeshConfig, decide, explain } from './core/index.ts';
+import type { Connection, Workload } from './core/model/connection.ts';
+import type { Decision, DenyDecision, Explanation } from './core/model/decision.ts';
+import type { MeshConfig } from './core/model/mesh-config.ts';
+import type { EgressError } from './errors.ts';
+import { channelObserver, channelsObserved } from './telemetry/channels.ts';
+import type { EgressMetrics } from './telemetry/metrics.ts';
+import { classOf, isHeldBack, type AddressGuardMode } from './upstream/address-guard.ts';
+import { deniedError, denyDecision } from './upstream/denial.ts';
+import { EndpointHealth } from './upstream/endpoint-health.ts';
+import { decideAtGateway } from './upstream/gateway-hop.ts';
+import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
+import { needsEndpoint, planRequest } from './upstream/plan-request.ts';
+import { Warnings } from './upstream/warnings.ts';
+
+/** What the guard takes of the options of `createEgress`. */
+export interface GuardOptions {
+  readonly meshConfig: MeshConfig;
+  readonly workload?: Workload | undefined;
+  readonly mode?: 'enforce' | 'report' | undefined;
+  readonly denyAs?: DenyAs | undefined;
+  readonly timeoutAs?: TimeoutAs | undefined;
+  readonly addressGuard?: AddressGuardMode | undefined;
+  readonly unixSockets?: readonly string[] | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+const PLAIN: Pick<RequestPlan, 'requestHeaders' | 'responseHeaders' | 'mirrors'> = {
+  requestHeaders: [],
+  responseHeaders: [],
+  mirrors: [],
+};
+
+/** A policy, and the answers that seams get from it. Every answer is total: an exception inside is a denial, or in report mode a pass. */
+export class EgressGuard implements Guard {
+  readonly mode: 'enforce' | 'report';
+  meshConfig: MeshConfig;
+  generation = 1;
+  active = true;
+  /** While `verify` runs: the port on 127.0.0.1 that is denied whatever the policy says. */
+  probe: number | undefined;
+  readonly #options: GuardOptions;
+  readonly #observers: readonly ExchangeObserver[];
+  readonly #metrics: EgressMetrics | undefined;
+  readonly #warnings: Warnings;
+  readonly #health = new EndpointHealth();
+  readonly #names = new LearnedNames();
+  readonly #updated: (() => void)[] = [];
+  readonly #explanations = new Map<string, Explanation | undefined>();
+  #workload: Workload | undefined;
+  #byAddress: boolean;
+
+  constructor(options: GuardOptions, observers: readonly ExchangeObserver[], metrics: EgressMetrics | undefined) {
+    this.#options = options;
+    this.#observers = observers;
+    this.#metrics = metrics;
+    this.#warnings = new Warnings(options.onWarning);
+    this.mode = options.mode ?? 'enforce';
+    this.meshConfig = options.meshConfig;
+    this.#workload = options.workload;
+    this.#byAddress = dependsOnAddress(options.meshConfig);
+    compileMeshConfig(this.meshConfig, this.#workload);
+  }
+
+  request(asked: Connection, seam: SeamName, call?: CallOptions, again?: Exchange): RequestVerdict {
+    try {
+      return this.#request(this.#withWorkload(asked), seam, call, again);
+    } catch (error) {
+      if (this.seamFailed(seam, error)) return { kind: 'fail', error: this.internalError(error, asked) };
+      return {
+        kind: 'proceed',
+        plan: { ...PLAIN, decision: denyDecision('internal_error', 'http'), timeoutAs: 'response' },
+      };
+    }
+  }
+
+  #request(
+    connection: Connection,
+    seam: SeamName,
+    call: CallOptions | undefined,
+    again: Exchange | undefined,
+  ): RequestVerdict {
+    const decision = this.#decideRequest(connection);
+    if (needsAddress(connection) && (this.#byAddress || (decision.action === 'deny' && decision.provisional)))
+      return { kind: 'resolve', host: connection.host ?? '' };
+    let exchange = this.#exchange(connection, decision, seam, 'http', again);
+    const observed = exchange ? { exchange } : {};
+    const timeoutAs = call?.timeoutAs ?? this.#options.timeoutAs ?? 'response';
+    if (decision.action === 'deny') {
+      if (this.mode === 'report' && !this.#isProbe(connection)) {
+        this.#reportDenial(connection, decision, exchange);
+        return { kind: 'proceed', plan: { ...PLAIN, decision, timeoutAs }, ...observed };
+      }
+      return { ...this.#refuseRequest(connection, decision, exchange, call), ...observed };
+    }
+    const planned = planRequest(decision, connection, { random: this.#random, state: this.#health, timeoutAs });
+    if (planned.kind === 'reply') {
+      const { reply, delayMs, destination } = planned;
+      if (exchange) {
+        exchange.responseCode = reply.status;
+        exchange.responseFlags = planned.responseFlags;
+        exchange.responseCodeDetails = planned.responseCodeDetails ?? 'direct_response';
+        exchange.destination = destination;
+      }
+      return { kind: 'reply', reply, ...observed, ...(delayMs !== undefined && { delayMs }) };
+    }
+    const { plan } = planned;
+    // What endpoints do is watched also where nobody else watches.
+    if (plan.endpoint && !exchange) exchange = newExchange(connection, decision, seam, 'http');
+    if (!exchange) return { kind: 'proceed', plan };
+    exchange.destination = plan.destination;
+    exchange.request = plan.request;
+    if (plan.delayMs !== undefined) exchange.responseFlags = 'DI';
+    if (plan.endpoint && plan.destination?.upstream && !again)
+      this.#health.started(exchange, plan.destination.upstream, plan.endpoint);
+    if (plan.destination?.upstream?.gateway) this.#secondHop(connection, exchange);
+    return { kind: 'proceed', plan, exchange };
+  }
+
+  /** More than one Host is nobody's host; an address that was looked up by a name is also asked for by that name. */
+  #decideRequest(connection: Connection): Decision {
+    if (this.#isProbe(connection)) return denyDecision('no_service_entry', 'http');
+    const host = connection.request?.headers['host'];
+    if (typeof host === 'object' && host.length > 1) return denyDecision('invalid_authority', 'http');
+    return this.#decideByName(connection);
+  }
+
+  #decideByName(connection: Connection): Decision {
+    const { host } = connection;
+    if (host !== undefined && isIP(host)) {
+      for (const name of this.#names.namesOf(host, Date.now())) {
+        const decision = decide({ ...connection, host: name, address: host }, this.meshConfig);
+        if (decision.action !== 'deny') return decision;
+      }
+    }
+    return decide(connection, this.meshConfig);
+  }
+
+  #refuseRequest(
+    connection: Connection,
+    decision: DenyDecision,
+    exchange: Exchange | undefined,
+    call: CallOptions | undefined,
+  ): Exclude<RequestVerdict, { kind: 'proceed' | 'resolve' }> {
+    const { localReply } = decision;
+    if (exchange) {
+      exchange.responseCode = localReply?.status ?? 0;
+      exchange.responseFlags = decision.responseFlags;
+      exchange.responseCodeDetails = decision.responseCodeDetails;
+    }
+    const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
+    if (denyAs === 'response' && localReply) return { kind: 'reply', reply: localReply };
+    const error = this.#denied(connection, decision);
+    return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error) };
+  }
+
+  connection(asked: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict {
+    try {
+      return this.#connection(this.#withWorkload(asked), seam, call);
+    } catch (error) {
+      if (this.seamFailed(seam, error)) return { kind: 'fail', error: this.internalError(error, asked) };
+      return { kind: 'proceed', decision: denyDecision('internal_error') };
+    }
+  }
+
+  #connection(connection: Connection, seam: SeamName, call: CallOptions | undefined): ConnectionVerdict {
+    const decision = this.#isProbe(connection) ? denyDecision('no_service_entry') : this.#decideSocket(connection);
+    if (decision.action === 'deny' && decision.provisional && needsAddress(connection)) return { kind: 'resolve' };
+    const exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam, 'tcp');
+    const observed = exchange ? { exchange } : {};
+    if (decision.action === 'deny') {
+      if (this.mode === 'report' && !this.#isProbe(connection)) {
+        this.#reportDenial(connection, decision, exchange);
+        return { kind: 'proceed', decision, ...observed };
+      }
+      if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
+      const error = this.#denied(connection, decision);
+      const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
+      return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
+    }
+    const forward = decision.action === 'timeout' ? decision.then : decision;
+    if (exchange) exchange.destination = forward.destinations[0];
+    // HTTP is routed request by request; the socket only has to be admitted.
+    if (forward.action === 'allow' || forward.seenAs === 'http') return { kind: 'proceed', decision, ...observed };
+    const destination = drawDestination(forward.destinations, this.#random);
+    const upstream = destination?.upstream;
+    const endpoint = upstream && pickEndpoint(upstream, this.#health, this.#random);
+    if (!upstream || (!endpoint && upstream.endpoints.length === 0 && needsEndpoint(upstream))) {
+      const flags = upstream ? 'UH' : 'NC';
+      if (exchange) exchange.responseFlags = flags;
+      const error = this.#denied(connection, {
+        ...denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found'),
+      });
+      return { kind: 'fail', error, ...observed };
+    }
+    const target = targetOf(upstream, endpoint, connection, undefined, forward.tunnel);
+    if (exchange) exchange.destination = destination;
+    return {
+      kind: 'proceed',
+      decision,
+      ...observed,
+      ...(target && { target }),
+      ...(forward.idleTimeoutMs !== undefined && { idleTimeoutMs: forward.idleTimeoutMs }),
+    };
+  }
+
+  /** What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP. */
+  #decideSocket(connection: Connection): Decision {
+    const decision = this.#decideByName(connection);
+    if (decision.action !== 'deny' || connection.transport === 'tls' || connection.protocol !== undefined)
+      return decision;
+    const asHttp = this.#decideByName({ ...connection, protocol: 'http1' });
+    return asHttp.action === 'deny' ? decision : asHttp;
+  }
+
+  address(asked: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
+    try {
+      return this.#address(this.#withWorkload(asked), address, ground, answers);
+    } catch (error) {
+      if (this.seamFailed('dns', error)) return { kind: 'fail', error: this.internalError(error, asked) };
+      return { kind: 'proceed' };
+    }
+  }
+
+  #address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
+    if (this.mode === 'report') return { kind: 'proceed' };
+    if (ground === 'address' || ground === 'name') {
+      const decision = this.#decideSocket({ ...connection, address });
+      if (decision.action === 'deny') {
+        const known = { ...connection, address };
+        return { kind: 'fail', error: this.#denied(known, decision) };
+      }
+      if (ground === 'address') return { kind: 'proceed' };
+    }
+    const { host = '' } = connection;
+    const kind = isHeldBack(
+      address,
+      answers,
+      this.#options.addressGuard ?? 'rebinding',
+      this.#names.hadOrdinary(host, Date.now()),
+    );
+    if (kind === undefined || isLocalName(host) || this.#admitsLiteral(connection, address)) return { kind: 'proceed' };
+    const why = `it resolves to ${address}, a ${kind} address that no rule names`;
+    const decision = denyDecision('no_service_entry');
+    return { kind: 'fail', error: deniedError({ ...connection, address }, decision, undefined, why) };
+  }
+
+  /** As if the application had dialled the address itself. */
+  #admitsLiteral({ port, transport, workload }: Connection, address: string): boolean {
+    const literal: Connection = {
+      host: address,
+      port,
+      ...(transport && { transport }),
+      ...(workload && { workload }),
+    };
+    return decide(literal, this.meshConfig).action !== 'deny';
+  }
+
+  unixSocket(path: string, seam: SeamName): ConnectionVerdict {
+    const { unixSockets } = this.#options;
+    const strict = this.meshConfig.outboundTrafficPolicy.mode === 'REGISTRY_ONLY';
+    const listed = unixSockets?.some((entry) =>
+      entry.endsWith('*') ? path.startsWith(entry.slice(0, -1)) : path === entry,
+    );
+    const decision = denyDecision('no_service_entry');
+    if (listed || (!strict && unixSockets === undefined)) return { kind: 'proceed', decision };
+    const connection = { host: path, port: 0 };
+    if (this.mode === 'report') {
+      this.#reportDenial(connection, decision, undefined);
+      return { kind: 'proceed', decision };
+    }
+    const exchange = this.#exchange(connection, decision, seam, 'tcp');
+    if (exchange) exchange.responseFlags = 'UH';
+    const why = 'unix sockets are opened only when the option unixSockets lists them';
+    return { kind: 'fail', error: deniedError(connection, decision, undefined, why), ...(exchange && { exchange }) };
+  }
+
+  ended(exchange: Exchange): void {
+    this.#health.ended(exchange);
+    for (const observer of this.#observers) this.#tell(() => observer.onEnd(exchange));
+    this.#tell(() => channelObserver.onEnd(exchange));
+  }
+
+  seamFailed(seam: SeamName, error: unknown): boolean {
+    this.#tell(() => this.#metrics?.event('seam_failures'));
+    this.#warnings.warn(`seam ${seam}`, `the ${seam} seam failed: ${String((error as Error)?.stack ?? error)}`);
+    return this.mode === 'enforce';
+  }
+
+  internalError(cause: unknown, connection: Connection = { port: 0 }): EgressError {
+    return deniedError(connection, denyDecision('internal_error'), undefined, undefined, cause);
+  }
+
+  onUpdate(listener: () => void): void {
+    this.#updated.push(listener);
+  }
+
+  learn(name: string, addresses: readonly string[]): void {
+    const now = Date.now();
+    this.#names.learn(name, addresses, now);
+    if (addresses.some((address) => classOf(address) !== 'loopback')) this.#names.noteOrdinary(name, now);
+  }
+
+  namesOf(address: string): readonly string[] {
+    return this.#names.namesOf(address, Date.now());
+  }
+
+  update(next: MeshConfig | (() => MeshConfig)): void {
+    try {
+      const meshConfig = typeof next === 'function' ? next() : next;
+      compileMeshConfig(meshConfig, this.#workload);
+      this.meshConfig = meshConfig;
+    } catch (error) {
+      this.#tell(() => this.#metrics?.event('policy_update_failures'));
+      this.#warnings.warn(`update ${String(error)}`, `the new policy was refused, the former stays: ${String(error)}`);
+      throw error;
+    }
+    this.#byAddress = dependsOnAddress(this.meshConfig);
+    this.generation += 1;
+    this.#explanations.clear();
+    this.#tell(() => this.#metrics?.event('policy_updates'));
+    for (const listener of this.#updated) this.#tell(listener);
+  }
+
+  #denied(connection: Connection, decision: DenyDecision): EgressError {
+    const key = `${connection.host} ${connection.port} ${connection.transport} ${connection.sni} ${decision.reason}`;
+    if (!this.#explanations.has(key)) {
+      if (this.#explanations.size >= 500) this.#explanations.clear();
+      this.#explanations.set(key, this.#explain(connection, decision));
+    }
+    return deniedError(connection, decision, this.#explanations.get(key));
+  }
+
+  #explain(connection: Connection, decision: DenyDecision): Explanation | undefined {
+    try {
+      return decision.determinedBy.length > 0 ? explain(connection, this.meshConfig) : undefined;
+    } catch (error) {
+      this.seamFailed('net', error);
+      return undefined;
+    }
+  }
+
+  #withWorkload(connection: Connection): Connection {
+    return this.#workload && !connection.workload ? { ...connection, workload: this.#workload } : connection;
+  }
+
+  get #random(): () => number {
+    return this.#options.random ?? Math.random;
+  }
+
+  #isProbe({ host, port }: Connection): boolean {
+    return this.probe !== undefined && port === this.probe && host === '127.0.0.1';
+  }
+
+  #exchange(
+    connection: Connection,
+    decision: Decision,
+    seam: SeamName,
+    layer: Exchange['layer'],
+    again?: Exchange,
+  ): Exchange | undefined {
+    if (again) {
+      again.connection = connection;
+      again.decision = decision;
+      return again;
+    }
+    if (this.#observers.length === 0 && !channelsObserved()) return undefined;
+    const exchange = newExchange(connection, decision, seam, layer);
+    exchange.wouldDeny = decision.action === 'deny' && this.mode === 'report' ? true : undefined;
+    for (const observer of this.#observers) this.#tell(() => observer.onDecision?.(exchange));
+    this.#tell(() => channelObserver.onDecision?.(exchange));
+    return exchange;
+  }
+
+  #reportDenial(connection: Connection, decision: DenyDecision, exchange: Exchange | undefined): void {
+    if (exchange) exchange.wouldDeny = true;
+    const { host, port } = connection;
+    this.#warnings.warn(`deny ${host} ${port}`, () => `report mode: ${this.#denied(connection, decision).message}`);
+  }
+
+  /** What the egress gateway will say to it, by the same mesh config: for logs, since the gateway decides for itself. */
+  #secondHop(connection: Connection, exchange: Exchange): void {
+    const upstream = exchange.destination?.upstream;
+    if (!upstream) return;
+    exchange.gatewayDecision = decideAtGateway(connection, upstream, exchange.request, this.meshConfig);
+  }
+
+  #tell(action: () => unknown): void {
+    try {
+      action();
+    } catch (error) {
+      this.#warnings.warn('observer', `an observer failed: ${String(error)}`);
+    }
+  }
+}
+
+function newExchange(connection: Connection, decision: Decision, seam: SeamName, layer: Exchange['layer']): Exchange {
+  return {
+    connection,
+    decision,
+    seam,
+    layer,
+    startTime: performance.timeOrigin + performance.now(),
+    start: performance.now(),
+    responseCode: 0,
+    responseFlags: '',
+    bytesReceived: 0,
+    bytesSent: 0,
+    attempts: 1,
+    requestedServerName: connection.sni,
+  };
+}
+
+/** A name whose address is not known yet. */
+function needsAddress({ host, address }: Connection): boolean {
+  return address === undefined && host !== undefined && typeof host === 'string' && isIP(host) === 0;
+}
+
+function isLocalName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
+}
+
+/** Whether what is governed depends on more than names: then HTTP requests have to be resolved before they are decided. */
+function dependsOnAddress({ includeIPRanges, excludeIPRanges }: MeshConfig): boolean {
+  return includeIPRanges !== '*' || excludeIPRanges !== '';
+}

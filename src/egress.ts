@@ -1,0 +1,129 @@
+import type { Agent } from 'node:http';
+import { wrapAgent } from './adapters/http-agent.ts';
+import { installSeams } from './adapters/install.ts';
+import { verifySeams, type Verification } from './adapters/loopback-verify.ts';
+import { PatchRegistry } from './adapters/patch-registry.ts';
+import type { DenyAs, ExchangeObserver, TimeoutAs } from './adapters/seam.ts';
+import type { Workload } from './core/model/connection.ts';
+import type { MeshConfig } from './core/model/mesh-config.ts';
+import { EgressGuard } from './egress-guard.ts';
+import { EgressError } from './errors.ts';
+import { createAccessLog, type AccessLogSetting } from './telemetry/access-log.ts';
+import { EgressMetrics, type MetricsOptions } from './telemetry/metrics.ts';
+import type { AddressGuardMode } from './upstream/address-guard.ts';
+
+export type { AccessLogSetting } from './telemetry/access-log.ts';
+export type { AddressGuardMode } from './upstream/address-guard.ts';
+export type { DenyAs, TimeoutAs } from './adapters/seam.ts';
+export type { Verification } from './adapters/loopback-verify.ts';
+
+export interface EgressOptions {
+  readonly meshConfig: MeshConfig;
+  /** Who asks; absent: the mesh config's own. */
+  readonly workload?: Workload;
+  /** `report` denies nothing and tells what it would have denied. Absent: `enforce`. */
+  readonly mode?: 'enforce' | 'report';
+  /** How a denial reaches the client. Absent: `error`. */
+  readonly denyAs?: DenyAs;
+  /** How a timeout reaches the client. Absent: `response`, a 504. */
+  readonly timeoutAs?: TimeoutAs;
+  /** Absent: as the mesh config's `accessLogFile`, `accessLogFormat` and `accessLogEncoding` say. */
+  readonly accessLog?: AccessLogSetting;
+  /** Istio's standard metrics, kept in memory. Absent: none. */
+  readonly metrics?: boolean | MetricsOptions | EgressMetrics;
+  /** How far an admitted name vouches for its addresses. Absent: `rebinding`. */
+  readonly addressGuard?: AddressGuardMode;
+  /** Unix sockets that may be opened: exact paths, or prefixes that end in `*`. Absent: none under REGISTRY_ONLY, else all. */
+  readonly unixSockets?: readonly string[];
+  /** Told of what went wrong inside, each kind once. Absent: a process warning. */
+  readonly onWarning?: (message: string) => void;
+  /** Between 0 and 1, 1 excluded; draws weights, faults and mirrors. Absent: `Math.random`. */
+  readonly random?: () => number;
+  /** Further watchers of decisions and ends. */
+  readonly observers?: readonly ExchangeObserver[];
+}
+
+/** One policy at work in a process. */
+export interface Egress {
+  readonly mode: 'enforce' | 'report';
+  /** The policy of the moment. */
+  readonly meshConfig: MeshConfig;
+  readonly metrics: EgressMetrics | undefined;
+  /** Governs the requests of one agent, in place; its pooling stays. */
+  wrapAgent<A extends Agent>(agent: A): A;
+  /**
+   * Governs everything in this process. Idempotent; gives what takes it out again.
+   *
+   * @throws ERR_EGRESS_INSTALL when another egress governs the process.
+   */
+  install(): () => void;
+  /**
+   * Takes a new policy, from one moment to the next. Idle connections that are now denied are closed; those in use are
+   * decided again at their next request. A function is called for the policy: when it throws, the former policy stays,
+   * and the error is thrown on.
+   */
+  update(meshConfig: MeshConfig | (() => MeshConfig)): void;
+  /** Proves on loopback, for each client layer that is governed, that a denied destination is denied. */
+  verify(): Promise<Verification>;
+  /** Takes everything out and ends the access log. Afterwards nothing is governed. */
+  close(): void;
+}
+
+/** Puts a policy to work: nothing is governed until `install` or `wrapAgent` is called. */
+export function createEgress(options: EgressOptions): Egress {
+  const metrics = metricsOf(options);
+  const accessLog = createAccessLog(options.accessLog, options.meshConfig);
+  const observers: ExchangeObserver[] = [metrics, accessLog, ...(options.observers ?? [])].filter((observer) => observer !== undefined);
+  const guard = new EgressGuard(options, observers, metrics);
+  const agents = new PatchRegistry();
+  const owner = {};
+  let uninstallSeams: (() => void) | undefined;
+  const uninstall = (): void => {
+    uninstallSeams?.();
+    uninstallSeams = undefined;
+  };
+  return {
+    mode: guard.mode,
+    get meshConfig() {
+      return guard.meshConfig;
+    },
+    metrics,
+    wrapAgent(agent) {
+      if (!governed.has(agent)) {
+        wrapAgent(guard, agent, agents);
+        governed.set(agent, guard);
+      }
+      return agent;
+    },
+    install() {
+      if (!guard.active) throw new EgressError('ERR_EGRESS_INSTALL', 'this egress is closed');
+      uninstallSeams ??= installSeams(owner, guard);
+      return uninstall;
+    },
+    update: (next) => guard.update(next),
+    verify: () => verifySeams(guard),
+    close() {
+      uninstall();
+      agents.restore();
+      guard.active = false;
+      for (const observer of observers) silently(() => observer.close?.());
+    },
+  };
+}
+
+/** Agents that a guard was put on already. */
+const governed = new WeakMap<Agent, EgressGuard>();
+
+function metricsOf({ metrics, meshConfig }: EgressOptions): EgressMetrics | undefined {
+  if (!metrics) return undefined;
+  if (metrics instanceof EgressMetrics) return metrics;
+  return new EgressMetrics(meshConfig, metrics === true ? {} : metrics);
+}
+
+function silently(action: () => unknown): void {
+  try {
+    action();
+  } catch {
+    // A sink that cannot be closed is nothing that the application should hear of.
+  }
+}
