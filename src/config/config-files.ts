@@ -19,8 +19,8 @@ export function readConfigFiles(paths: readonly string[]): ConfigFiles {
   const diagnostics: Diagnostic[] = [];
   for (const given of paths) {
     const found = expand(given);
-    if (Array.isArray(found)) for (const file of found) files.add(file);
-    else diagnostics.push(found as Diagnostic);
+    if ('code' in found) diagnostics.push(found);
+    else for (const file of found) files.add(file);
   }
   const sources: ConfigSource[] = [];
   for (const file of files) {

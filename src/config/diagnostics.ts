@@ -3,7 +3,7 @@
  * changes its meaning; docs/diagnostics.md has a line for each.
  */
 import type { Diagnostic } from '../core/model/diagnostic.ts';
-import { ruleCodes } from './validate/rule-codes.ts';
+import type { ruleCodes } from './validate/rule-codes.ts';
 
 export interface DiagnosticEntry {
   readonly level: Diagnostic['level'];

@@ -69,7 +69,7 @@ export function readLiteral(literal: MeshConfigLiteral): ReadLiteral {
     else if (name !== 'diagnostics' && name !== 'source') problems.push(unknownName(name));
   }
   documents.unshift({ value: mesh, as: 'MeshConfig' });
-  return { sources: { documents, problems }, settings: settings as Settings };
+  return { sources: { documents, problems }, settings: settings };
 }
 
 function unknownName(name: string): TextProblem {

@@ -11,7 +11,7 @@ import type { FieldPath } from './parse-yaml.ts';
 import { meshConfig as meshConfigSchema, pathNormalizations } from './schema/mesh-config.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { validateMeshConfig } from './validate/mesh-config.ts';
-import { type MeshConfigMessage, proxyConfigDefaults } from './validate/mesh-config-message.ts';
+import { proxyConfigDefaults } from './validate/mesh-config-message.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -63,7 +63,7 @@ class MeshConfigFindings {
   /** What Istio asks of the merged MeshConfig, its own defaults for the proxy included. */
   addRules(merged: IstioMeshConfig, part: PlacedFields | undefined): void {
     const message = { ...merged, defaultConfig: { ...proxyConfigDefaults, ...merged.defaultConfig } };
-    for (const { field, level, code, message: text, fix } of validateMeshConfig(message as MeshConfigMessage)) {
+    for (const { field, level, code, message: text, fix } of validateMeshConfig(message)) {
       const path = resolveFieldPath(field, merged);
       const location = part?.locate(path);
       this.list.push({
@@ -98,7 +98,7 @@ function normalization(value: Fields, part: PlacedFields, findings: MeshConfigFi
   const name =
     typeof given === 'number' ? pathNormalizations[given] : pathNormalizations.find((known) => known === given);
   if (name !== undefined) return { pathNormalization: { normalization: name } };
-  const message = `\`${String(given)}\` is no way of normalising paths that Istio knows, it takes the default`;
+  const message = `\`${JSON.stringify(given)}\` is no way of normalising paths that Istio knows, it takes the default`;
   findings.add(
     'SCL0322',
     part,

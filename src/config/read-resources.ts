@@ -28,7 +28,7 @@ export interface ReadResources {
   /** No resource and no MeshConfig. */
   readonly isEmpty: boolean;
   /** The place of a field of a resource. */
-  placeOf(resource: object, path: FieldPath): SourceLocation | undefined;
+  readonly placeOf: (resource: object, path: FieldPath) => SourceLocation | undefined;
 }
 
 /** Controllers whose `spec.template` is a pod. */

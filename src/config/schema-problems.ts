@@ -104,7 +104,7 @@ function describeValue(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
   if (typeof value === 'string') return value.length > 40 ? 'a string' : `the string \`${value}\``;
-  return `the ${typeof value} \`${String(value)}\``;
+  return `the ${typeof value} \`${JSON.stringify(value)}\``;
 }
 
 function listed(options: readonly string[]): string {

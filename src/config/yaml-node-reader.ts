@@ -93,7 +93,8 @@ export class NodeReader {
         this.#fail('SCL0108', '`<<` needs a map or a list of maps', key);
         return;
       }
-      for (const [name, inner] of Object.entries(map)) if (!Object.hasOwn(into, name)) into[name] = inner;
+      for (const [name, inner] of Object.entries(map as Readonly<Record<string, unknown>>))
+        if (!Object.hasOwn(into, name)) into[name] = inner;
     }
   }
 
