@@ -4,6 +4,7 @@ import { primitivesTable } from './table-primitives.ts';
 import { protocolsTable } from './table-protocols.ts';
 import { notApplicable, type Table, type TableFile, type Verdict } from './table.ts';
 import { crdFixturesTable, validationTable } from './table-validation.ts';
+import { visibilityTable } from './table-visibility.ts';
 
 /** By the name of the file. */
 const tables: Readonly<Record<string, Table>> = {
@@ -14,6 +15,7 @@ const tables: Readonly<Record<string, Table>> = {
   hostnames: hostnamesTable,
   protocols: protocolsTable,
   delegation: delegationTable,
+  visibility: visibilityTable,
 };
 
 /** Files that hold no cases. */

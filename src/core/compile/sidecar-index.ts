@@ -171,8 +171,8 @@ function matchedPort({ port }: IstioEgressListener): number | undefined {
 /** The service with those of its ports only; undefined without any. */
 function withPorts(service: MeshService, numbers: ReadonlySet<number>): MeshService | undefined {
   const ports = service.ports.filter(({ port }) => numbers.has(port));
-  if (ports.length === service.ports.length) return service;
-  return ports.length === 0 ? undefined : reshape(service, { ports });
+  if (ports.length === 0) return undefined;
+  return ports.length === service.ports.length ? service : reshape(service, { ports });
 }
 
 /** The imported services of all listeners, and those that imported VirtualServices lead to. */

@@ -5,7 +5,6 @@ const NOBODY = '~';
 
 const EVERYONE: ReadonlySet<string> = new Set([PUBLIC]);
 const OWN_NAMESPACE: ReadonlySet<string> = new Set([PRIVATE]);
-const NO_ONE: ReadonlySet<string> = new Set([NOBODY]);
 
 /**
  * Whether a client of `clientNamespace` sees a resource of `ownNamespace` that is exported to `exportTo`:
@@ -22,7 +21,7 @@ export function isPrivate(exportTo: ReadonlySet<string>, ownNamespace: string): 
   return !exportTo.has(PUBLIC) && (exportTo.has(PRIVATE) || exportTo.has(ownNamespace));
 }
 
-/** The effective `exportTo` of a resource: its own, or else the mesh default. */
+/** The effective `exportTo` of a resource: its own, else the mesh default, else everyone. */
 export function effectiveExportTo(
   own: readonly string[] | undefined,
   meshDefault: readonly string[],
@@ -31,7 +30,7 @@ export function effectiveExportTo(
 }
 
 function sharedSet(entries: readonly string[]): ReadonlySet<string> {
-  if (entries.length === 0) return NO_ONE;
+  if (entries.length === 0) return EVERYONE;
   if (entries.length === 1) {
     if (entries[0] === PUBLIC) return EVERYONE;
     if (entries[0] === PRIVATE) return OWN_NAMESPACE;
