@@ -17,6 +17,7 @@ interface Patch {
  */
 export class PatchRegistry {
   readonly #patches: Patch[] = [];
+  readonly #undo: (() => void)[] = [];
   #released = false;
 
   /**
@@ -40,8 +41,14 @@ export class PatchRegistry {
     return true;
   }
 
+  /** What else has to be taken back, beside wrapped functions. */
+  onRestore(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+
   /** Puts back every slot that still holds our wrapper, the latest first. */
   restore(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo();
     this.#released = true;
     for (const { owner, key, original, wrapper } of this.#patches.splice(0).reverse()) {
       if (Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper) continue;

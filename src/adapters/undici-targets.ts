@@ -1,0 +1,98 @@
+import type { Connection } from '../core/model/connection.ts';
+import { originationOptions } from '../upstream/tls-origination.ts';
+import { DECIDED, decidedSocket } from './decided-socket.ts';
+import type { Guard, UpstreamTarget } from './seam.ts';
+import { agentOptions } from './undici-dispatcher.ts';
+import type { AgentClass, Dispatcher } from './undici-dispatcher.ts';
+import { pinnedLookup } from './socket-lookup.ts';
+
+/** Agents beside an application's own dispatcher before the oldest is closed. */
+const MAX_AGENTS = 128;
+
+interface TargetAgent {
+  readonly agent: Dispatcher;
+  /** `scheme://host:port` that is dialled. */
+  readonly origin: string;
+}
+
+/** Where a request is to go instead of where its origin says. */
+export interface Detour {
+  readonly connection: Connection & { readonly host: string };
+  /** Absent with `address`. */
+  readonly target?: UpstreamTarget;
+  /** The address for which the request was decided. */
+  readonly address?: string;
+}
+
+/**
+ * Connections to targets are pooled apart from those to origins: by an Agent of the same copy of undici, made from the
+ * options of the application's own, whose connect options carry the mark that the socket seam reads.
+ */
+export class TargetAgents {
+  readonly #guard: Guard;
+  readonly #byDispatcher = new WeakMap<object, Map<string, TargetAgent>>();
+
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
+
+  /** Undefined: this dispatcher makes its own connections, which cannot be led elsewhere. */
+  find(dispatcher: object, Agent: AgentClass | undefined, detour: Detour): TargetAgent | undefined {
+    const options = agentOptions(dispatcher);
+    if (Agent === undefined || typeof options?.['connect'] === 'function') return undefined;
+    const key = this.#key(detour);
+    let agents = this.#byDispatcher.get(dispatcher);
+    if (agents === undefined) this.#byDispatcher.set(dispatcher, (agents = new Map()));
+    let found = agents.get(key);
+    if (found === undefined) {
+      found = this.#make(Agent, options ?? {}, detour);
+      agents.set(key, found);
+      if (agents.size > MAX_AGENTS) closeOldest(agents);
+    }
+    return found;
+  }
+
+  #key({ connection, target, address }: Detour): string {
+    const { host, port, transport } = connection;
+    return `${this.#guard.generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''}`;
+  }
+
+  #make(Agent: AgentClass, options: Record<PropertyKey, unknown>, { connection, target, address }: Detour): TargetAgent {
+    const { host, port, transport = 'tcp' } = connection;
+    const guard = this.#guard;
+    const mark = decidedSocket({
+      guard,
+      generation: guard.generation,
+      connection: { host, port, transport, protocol: 'http1' },
+      host,
+      port,
+      ...(target && { target }),
+      ...(address !== undefined && { address }),
+    });
+    const { factory: _factory, interceptors: _interceptors, ...kept } = options;
+    const own = typeof options['connect'] === 'object' ? (options['connect'] as object) : {};
+    const connect = {
+      ...own,
+      ...(target?.tls && originationOptions(target)),
+      ...(address !== undefined && { lookup: pinnedLookup(address) }),
+      ...(target?.path !== undefined && { socketPath: target.path }),
+      [DECIDED]: mark,
+    };
+    const secure = transport === 'tls' || target?.tls !== undefined;
+    // A unix socket has no host; its origin is the one that was asked for.
+    const dialled = target && target.path === undefined ? target : { host, port };
+    return { agent: new Agent({ ...kept, connect }), origin: originOf(secure, dialled.host, dialled.port) };
+  }
+}
+
+function originOf(secure: boolean, host: string, port: number): string {
+  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** In-flight requests are finished first. */
+function closeOldest(agents: Map<string, TargetAgent>): void {
+  const [oldest] = agents;
+  if (oldest === undefined) return;
+  agents.delete(oldest[0]);
+  oldest[1].agent.close?.().catch(() => undefined);
+}

@@ -1,0 +1,72 @@
+import * as channels from 'node:diagnostics_channel';
+import type { PatchRegistry } from './patch-registry.ts';
+import type { Guard } from './seam.ts';
+import { whenBuiltInIsLoaded, whenCopyIsLoaded } from './undici-copies.ts';
+import type { UndiciCopy } from './undici-copies.ts';
+import { UndiciDispatches } from './undici-dispatch.ts';
+import type { Dispatch } from './undici-dispatch.ts';
+import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
+import type { GovernedDispatch } from './undici-governed.ts';
+import { observeUnseen } from './undici-unseen.ts';
+
+/** undici's `Dispatcher.compose` takes these. */
+export type UndiciInterceptor = (dispatch: Dispatch) => Dispatch;
+
+/**
+ * Governs every request of every copy of undici in the process: the one inside Node (fetch, WebSocket, EventSource),
+ * those that are installed, and, as far as that is possible, those that were bundled into a program.
+ */
+export function installUndici(guard: Guard, patches: PatchRegistry): void {
+  const dispatches = new UndiciDispatches(guard);
+  const patched = new WeakSet<object>();
+  const patch = ({ prototype, agentClass }: UndiciCopy): void => {
+    if (patched.has(prototype)) return;
+    patched.add(prototype);
+    patches.wrap(prototype, 'dispatch', (original: Dispatcher['dispatch']) => {
+      return function dispatch(this: Dispatcher, options: DispatchOptions, handler: Handler): boolean {
+        const inner: Dispatch = (...args) => original.apply(this, args);
+        if (!guard.active || !isObject(options) || !isObject(handler)) return inner(options, handler);
+        return dispatches.dispatch({ dispatcher: this, options, handler, dispatch: inner, agentClass });
+      };
+    });
+  };
+  watchRequests(guard, dispatches, patches);
+  whenCopyIsLoaded(patches, patch);
+  whenBuiltInIsLoaded(patches, patch);
+}
+
+/** Governs one dispatcher only. Its origin must be in the options, as an Agent's always is. */
+export function undiciInterceptor(guard: Guard): UndiciInterceptor {
+  const dispatches = new UndiciDispatches(guard);
+  return (dispatch) => (options, handler) => {
+    if (!guard.active || !isObject(options) || !isObject(handler)) return dispatch(options, handler);
+    return dispatches.dispatch({ dispatcher: undefined, options, handler, dispatch, agentClass: undefined });
+  };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/**
+ * Two channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
+ * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
+ */
+function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: PatchRegistry): void {
+  const governedBy = new WeakMap<object, GovernedDispatch>();
+  const listen = (name: string, listener: (message: unknown) => void): void => {
+    channels.subscribe(name, listener);
+    patches.onRestore(() => void channels.unsubscribe(name, listener));
+  };
+  listen('undici:request:create', (message) => {
+    if (!guard.active) return;
+    const { request } = message as { request: object };
+    const { current } = dispatches;
+    if (current === undefined) observeUnseen(guard, request);
+    else if (current !== true) governedBy.set(request, current);
+  });
+  listen('undici:client:sendHeaders', (message) => {
+    const { request, socket } = message as { request: object; socket: object };
+    governedBy.get(request)?.onSocket(socket);
+  });
+}
