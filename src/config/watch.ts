@@ -34,17 +34,23 @@ export function watchMeshConfig(paths: string | readonly string[], options: Watc
 class FileWatch implements MeshConfigWatch {
   meshConfig: MeshConfig;
   readonly #paths: readonly string[];
-  readonly #options: WatchOptions;
+  readonly #loadOptions: LoadOptions;
+  readonly #onChange: WatchOptions['onChange'];
+  readonly #onError: (error: unknown) => void;
+  readonly #quietMs: number;
   readonly #watchers = new Map<string, FSWatcher>();
   #texts: string;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(paths: readonly string[], options: WatchOptions) {
+  constructor(paths: readonly string[], { onChange, onError = warn, quietMs = 100, ...loadOptions }: WatchOptions) {
     this.#paths = paths;
-    this.#options = options;
+    this.#loadOptions = loadOptions;
+    this.#onChange = onChange;
+    this.#onError = onError;
+    this.#quietMs = quietMs;
     this.#texts = textsOf(paths);
-    this.meshConfig = this.#load();
+    this.meshConfig = loadMeshConfig(paths, loadOptions);
     this.#follow();
   }
 
@@ -56,11 +62,11 @@ class FileWatch implements MeshConfigWatch {
     // Remembered even if it does not load: one error a change is enough.
     this.#texts = texts;
     try {
-      const next = this.#load();
-      this.#options.onChange(next);
+      const next = loadMeshConfig(this.#paths, this.#loadOptions);
+      this.#onChange(next);
       this.meshConfig = next;
     } catch (error) {
-      this.#report(error);
+      this.#onError(error);
     }
   }
 
@@ -69,16 +75,6 @@ class FileWatch implements MeshConfigWatch {
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
-  }
-
-  #load(): MeshConfig {
-    const { onChange: _onChange, onError: _onError, quietMs: _quietMs, ...loadOptions } = this.#options;
-    return loadMeshConfig(this.#paths, loadOptions);
-  }
-
-  #report(error: unknown): void {
-    if (this.#options.onError !== undefined) this.#options.onError(error);
-    else process.emitWarning(`the policy stays as it was: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   /** Directories come and go with the files in them. */
@@ -112,9 +108,13 @@ class FileWatch implements MeshConfigWatch {
   #changed(): void {
     if (this.#closed) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.reload(), this.#options.quietMs ?? 100);
+    this.#timer = setTimeout(() => this.reload(), this.#quietMs);
     this.#timer.unref();
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`the policy stays as it was: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 /** One string that changes when any file does, comes or goes. */
