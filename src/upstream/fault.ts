@@ -19,7 +19,7 @@ export interface InjectedFault {
 export function drawFault(fault: FaultPolicy | undefined, random: () => number): InjectedFault | undefined {
   const { delay, abort } = fault ?? {};
   const delayed = delay !== undefined && drawn(delay.percent, random);
-  const aborted = abort !== undefined && drawn(abort.percent, random);
+  const aborted = abort !== undefined && drawn(abort.percent ?? 0, random);
   if (!delayed && !aborted) return undefined;
   return {
     ...(delayed ? { delayMs: delay.fixedDelayMs } : {}),

@@ -134,11 +134,17 @@ function routeFacts(forward: AllowDecision | RouteDecision, http: boolean, timeo
   return {
     timeoutMs,
     retries: forward.retries ?? null,
-    fault: forward.fault,
+    fault: faultFacts(forward.fault),
     mirrors: forward.mirrors?.map(({ cluster, percent }) => ({ cluster, percent })),
     cors: forward.cors === undefined ? undefined : true,
     hashPolicy: forward.hashPolicy,
   };
+}
+
+/** An abort without a percentage never happens; the record calls it 100 all the same. */
+function faultFacts(fault: AllowDecision['fault']): AllowDecision['fault'] {
+  if (fault?.abort === undefined || fault.abort.percent !== undefined) return fault;
+  return { ...fault, abort: { ...fault.abort, percent: 100 } };
 }
 
 function responseHeaderFacts(operations: readonly HeaderOperation[] | undefined): Facts {

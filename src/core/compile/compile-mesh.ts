@@ -68,10 +68,22 @@ export class CompiledMesh {
 
   #buildTable(name: string): RouteTable | undefined {
     if (this.scope.type === 'router') return this.#buildGatewayTable(name);
-    if (name !== DYNAMIC_DNS_ROUTES) return buildRouteTable(this.scope, name);
+    if (name !== DYNAMIC_DNS_ROUTES) {
+      const table = buildRouteTable(this.scope, name);
+      return table !== undefined && this.#isNamedTwice(table) ? { ...table, namedTwice: true } : table;
+    }
     const route = catchAllRoute(this.scope);
     const virtualHost = { name: route.name, routes: [route], requireTls: false };
     return { name, port: 0, find: () => virtualHost };
+  }
+
+  /** Whether two listeners lead to the table of a service's own addresses. */
+  #isNamedTwice({ name, port }: RouteTable): boolean {
+    if (!name.includes(':')) return false;
+    const named = (this.listeners.get(port)?.listeners ?? []).filter(({ chains }) =>
+      chains.some(({ origin, action }) => origin.http === true && action.kind === 'http' && action.routeTable === name),
+    );
+    return named.length > 1;
   }
 
   #buildGatewayTable(name: string): RouteTable {

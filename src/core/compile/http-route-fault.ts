@@ -42,10 +42,10 @@ function translateDelay(delay: HTTPFaultInjection['delay']): FaultPolicy['delay'
 
 function translateAbort(abort: HTTPFaultInjection['abort']): FaultPolicy['abort'] {
   if (abort === undefined) return undefined;
-  const percent = abort.percentage === undefined ? 0 : fractionalPercent(abort.percentage);
-  if (abort.httpStatus !== undefined) return { httpStatus: abort.httpStatus, percent };
+  const share = abort.percentage === undefined ? {} : { percent: fractionalPercent(abort.percentage) };
+  if (abort.httpStatus !== undefined) return { httpStatus: abort.httpStatus, ...share };
   if (abort.grpcStatus === undefined) return undefined;
-  return { grpcStatus: GRPC_STATUS.get(abort.grpcStatus) ?? 0, percent };
+  return { grpcStatus: GRPC_STATUS.get(abort.grpcStatus) ?? 0, ...share };
 }
 
 /** Istio's `MirrorPercent`: how much of a route goes to `mirror`; undefined: nothing. */

@@ -61,8 +61,9 @@ function parseRetryOn(text: string | undefined): { retryOn: string; statusCodes:
     else conditions.push(condition);
   }
   const retryOn = conditions.join(',');
-  // Istio does not mind an empty list in front of the comma, and neither does Envoy.
-  return { retryOn: statusCodes.length > 0 ? `${retryOn},${STATUS_CODES_CONDITION}` : retryOn, statusCodes };
+  if (statusCodes.length === 0 || conditions.includes(STATUS_CODES_CONDITION)) return { retryOn, statusCodes };
+  // Neither Istio nor Envoy minds an empty list in front of the comma.
+  return { retryOn: `${retryOn},${STATUS_CODES_CONDITION}`, statusCodes };
 }
 
 function range(first: number, last: number): number[] {

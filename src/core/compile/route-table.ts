@@ -18,6 +18,11 @@ export interface RouteTable {
   readonly name: string;
   /** The port that requests arrive at; 0 for unix sockets and explicit proxies. */
   readonly port: number;
+  /**
+   * Several listeners name the table. Istio then sends it without virtual hosts, and a proxy answers 404; who knows the
+   * name that was dialled need not follow.
+   */
+  readonly namedTwice?: boolean;
   /** The virtual host of an authority in lower case and without its port. */
   find(host: string): VirtualHost | undefined;
 }

@@ -1,6 +1,7 @@
 import { HostnameIndex } from '../match/hostname-index.ts';
 import { isWildcard } from '../match/hostname.ts';
 import { isHttpOrSniffed } from '../match/protocol.ts';
+import { lowerAscii } from '../match/string-match.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { EgressScope, MeshService } from './compiled.ts';
 import type { HttpRoute } from './http-route.ts';
@@ -55,7 +56,8 @@ function splitHosts(
 ): { hosts: string[]; services: MeshService[] } {
   const hosts: string[] = [];
   const matching: MeshService[] = [];
-  const declared = virtualService.spec.hosts ?? [];
+  // A service's host name is in lower case, and so is what Istio compares with it.
+  const declared = (virtualService.spec.hosts ?? []).map(lowerAscii);
   for (const host of declared) {
     if (isWildcard(host)) continue;
     const service = services.get(host);

@@ -94,7 +94,7 @@ export function readCall(
   let { path } = request;
   let authority = authorityOf(connection, tls ? 443 : 80);
   let absolute = false;
-  let scheme = request.scheme ?? (tls ? 'https' : 'http');
+  let scheme = (http1 ? forwardedScheme(request) : request.scheme) ?? (tls ? 'https' : 'http');
   if (http1) {
     if (!HTTP1_METHODS.has(request.method) || path === '' || INVALID_TARGET.test(path)) return 'codec_error';
     const target = path.charCodeAt(0) === 47 ? null : ABSOLUTE_TARGET.exec(path);
@@ -117,16 +117,34 @@ export function readCall(
 }
 
 function authorityOf({ authority, request, host, port }: Connection, defaultPort: number): string | undefined {
-  if (authority !== undefined) return authority;
-  for (const name in request?.headers) {
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
-    const value = request?.headers[name];
-    if (value !== undefined) return typeof value === 'string' ? value : value[0];
-  }
+  const header = request === undefined ? undefined : hostHeader(request);
+  // Envoy joins a second Host header to the first, and then knows no such host.
+  if (authority !== undefined)
+    return header === undefined || header === authority ? authority : `${authority},${header}`;
+  if (header !== undefined) return header;
   // A client that says nothing else sends what it dialled.
   if (host === undefined) return undefined;
   const bracketed = host.includes(':') ? `[${host}]` : host;
   return port === defaultPort ? bracketed : `${bracketed}:${port}`;
+}
+
+function hostHeader({ headers }: HttpRequest): string | undefined {
+  for (const name in headers) {
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    const value = headers[name];
+    if (value !== undefined) return typeof value === 'string' ? value : value.join(',');
+  }
+  return undefined;
+}
+
+/** The scheme of a request whose first line does not tell it: what a client says it came by. */
+function forwardedScheme({ headers }: HttpRequest): string | undefined {
+  for (const name in headers) {
+    if (name.length !== 17 || name.toLowerCase() !== 'x-forwarded-proto') continue;
+    const value = headers[name];
+    if (value === 'http' || value === 'https') return value;
+  }
+  return undefined;
 }
 
 /** Whatever follows the last colon is the port, unless it stands inside brackets. */

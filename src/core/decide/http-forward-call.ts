@@ -68,14 +68,15 @@ function destinationForCall(
   call: NormalizedCall,
   formatted: boolean,
 ): WeightedDestination {
-  const { requestHeaders = [], authority } = destination;
+  const { requestHeaders = [] } = destination;
   const operations = [...own];
   if (formatted) {
     operations.push(...formatOperations(requestHeaders, { call, routeName: route.name, cluster: destination.cluster }));
   } else {
     operations.push(...requestHeaders);
   }
-  if (authority !== undefined && authority !== call.authority) {
+  // Envoy keeps the old name only where the route, not one of several destinations, replaces it.
+  if (action.kind === 'forward' && action.authority !== '') {
     operations.push({ op: 'set', name: 'x-envoy-original-host', value: call.authority });
   }
   if (action.kind === 'forward' && action.rewrite !== undefined) {

@@ -39,7 +39,7 @@ export function decideHttp(table: RouteTable, connection: Connection, context: H
   const { scope, tls = false } = context;
   const call = readCall(connection, scope.mesh.pathNormalization.normalization ?? 'DEFAULT', tls);
   if (typeof call === 'string') return refuse(call, context);
-  const virtualHost = table.find(call.host);
+  const virtualHost = table.namedTwice === true && connection.host === undefined ? undefined : table.find(call.host);
   if (virtualHost === undefined) return noVirtualHost(call, context);
   if (virtualHost.requireTls && !tls) return httpsRedirect(call, context);
   for (const route of virtualHost.routes) {

@@ -166,7 +166,8 @@ export interface RetryPolicy {
 /** Percentages are 0-100 with up to four decimals; whoever carries the decision out draws the number. */
 export interface FaultPolicy {
   readonly delay?: { readonly fixedDelayMs: number; readonly percent: number };
-  readonly abort?: { readonly httpStatus?: number; readonly grpcStatus?: number; readonly percent: number };
+  /** Without `percent` the VirtualService names none, and Envoy never aborts. */
+  readonly abort?: { readonly httpStatus?: number; readonly grpcStatus?: number; readonly percent?: number };
 }
 
 export interface MirrorPolicy {
