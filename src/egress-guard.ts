@@ -166,7 +166,7 @@ export class EgressGuard implements Guard {
       exchange.responseFlags = decision.responseFlags;
       exchange.responseCodeDetails = decision.responseCodeDetails;
     }
-    const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
+    const denyAs = this.#isProbe(connection) ? 'error' : (call?.denyAs ?? this.#options.denyAs ?? 'error');
     if (denyAs === 'response' && localReply) return { kind: 'reply', reply: localReply };
     const error = this.#denied(connection, decision);
     return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error) };
@@ -382,7 +382,7 @@ export class EgressGuard implements Guard {
       again.decision = decision;
       return again;
     }
-    if (this.#observers.length === 0 && !channelsObserved()) return undefined;
+    if (this.#isProbe(connection) || (this.#observers.length === 0 && !channelsObserved())) return undefined;
     const exchange = newExchange(connection, decision, seam, layer);
     exchange.wouldDeny = decision.action === 'deny' && this.mode === 'report' ? true : undefined;
     for (const observer of this.#observers) this.#tell(() => observer.onDecision?.(exchange));

@@ -4,6 +4,7 @@ import { installSeams } from './adapters/install.ts';
 import { verifySeams, type Verification } from './adapters/loopback-verify.ts';
 import { PatchRegistry } from './adapters/patch-registry.ts';
 import type { DenyAs, ExchangeObserver, TimeoutAs } from './adapters/seam.ts';
+import { undiciInterceptor, type UndiciInterceptor } from './adapters/undici.ts';
 import type { Workload } from './core/model/connection.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
 import { EgressGuard } from './egress-guard.ts';
@@ -16,6 +17,7 @@ export type { AccessLogSetting } from './telemetry/access-log.ts';
 export type { AddressGuardMode } from './upstream/address-guard.ts';
 export type { DenyAs, TimeoutAs } from './adapters/seam.ts';
 export type { Verification } from './adapters/loopback-verify.ts';
+export type { UndiciInterceptor } from './adapters/undici.ts';
 
 export interface EgressOptions {
   readonly meshConfig: MeshConfig;
@@ -51,6 +53,8 @@ export interface Egress {
   readonly metrics: EgressMetrics | undefined;
   /** Governs the requests of one agent, in place; its pooling stays. */
   wrapAgent<A extends Agent>(agent: A): A;
+  /** Governs one undici dispatcher: `new Agent().compose(egress.interceptor())`. */
+  interceptor(): UndiciInterceptor;
   /**
    * Governs everything in this process. Idempotent; gives what takes it out again.
    *
@@ -73,7 +77,9 @@ export interface Egress {
 export function createEgress(options: EgressOptions): Egress {
   const metrics = metricsOf(options);
   const accessLog = createAccessLog(options.accessLog, options.meshConfig);
-  const observers: ExchangeObserver[] = [metrics, accessLog, ...(options.observers ?? [])].filter((observer) => observer !== undefined);
+  const observers: ExchangeObserver[] = [metrics, accessLog, ...(options.observers ?? [])].filter(
+    (observer) => observer !== undefined,
+  );
   const guard = new EgressGuard(options, observers, metrics);
   const agents = new PatchRegistry();
   const owner = {};
@@ -95,6 +101,7 @@ export function createEgress(options: EgressOptions): Egress {
       }
       return agent;
     },
+    interceptor: () => undiciInterceptor(guard),
     install() {
       if (!guard.active) throw new EgressError('ERR_EGRESS_INSTALL', 'this egress is closed');
       uninstallSeams ??= installSeams(owner, guard);
