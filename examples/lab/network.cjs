@@ -28,10 +28,8 @@ dns.lookup = function lookup(hostname, options, callback) {
 };
 
 // The last step before the kernel, as a router would do it: the prototype of the handle below a socket.
-const probe = net.createServer();
-probe.listen(0, '127.0.0.1');
-const handlePrototype = Object.getPrototypeOf(probe._handle);
-probe.close();
+const { TCP } = process.binding('tcp_wrap');
+const handlePrototype = TCP.prototype;
 const connect = handlePrototype.connect;
 handlePrototype.connect = function (request, address, port) {
   const mapped = ports[`${address}:${port}`];
