@@ -90,7 +90,7 @@ export const EXPECTED = {
       saw: /^200 web host=metrics\.internal:8080/,
       logged: null,
     },
-    { target: 'http://127.0.5.1/', decided: 'allow (not_captured)', saw: /^200 web host=127\.0\.5\.1/, logged: null },
+    { target: 'http://192.0.2.55/', decided: 'allow (not_captured)', saw: /^200 web host=192\.0\.2\.55/, logged: null },
   ],
   'outbound-traffic-policy': [
     { target: 'http://evil.example/', decided: REFUSED, saw: DENIED, logged: / 502 / },

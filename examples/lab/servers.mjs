@@ -137,7 +137,7 @@ export async function startLab() {
     '127.0.1.7:443': port.raw,
     '127.0.1.51:8080': port.gateway,
     '127.0.1.99:8080': port.web,
-    '127.0.5.1:80': port.web,
+    '192.0.2.55:80': port.web,
     '127.0.2.10:27017': port.database,
     '127.0.9.10:27017': port.database,
     '127.0.3.7:8080': port.web,

@@ -5,7 +5,7 @@ import { report, viaHttp } from '../lab/client.mjs';
 
 const policy = (name) => loadMeshConfig(new URL(name, import.meta.url).pathname);
 
-const egress = createEgress({ meshConfig: policy('mesh'), accessLog: { file: process.env.SIDECARLESS_ACCESS_LOG } });
+const egress = createEgress({ meshConfig: policy('mesh'), accessLog: process.env.SIDECARLESS_ACCESS_LOG });
 const agent = egress.wrapAgent(new http.Agent({ keepAlive: true, maxSockets: 1 }));
 const call = 'http.get http://evil.example/';
 
