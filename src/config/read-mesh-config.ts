@@ -80,7 +80,7 @@ class MeshConfigFindings {
 
 function readPart(part: PlacedFields, findings: MeshConfigFindings): Fields {
   const value = respell(part.fields, meshConfigSchema, { protoJson: true }) as Record<string, unknown>;
-  for (const { code, path, message, fix } of schemaProblems(value, meshConfigSchema)) {
+  for (const { code, path, message, fix } of schemaProblems(value, meshConfigSchema, 'MeshConfig')) {
     const misspelt = fix?.startsWith('did you mean') === true;
     if (code === 'SCL0401')
       findings.add(misspelt ? 'SCL0324' : 'SCL0321', part, path, `${message}, Istio lets it go`, fix);

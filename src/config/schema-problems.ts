@@ -14,20 +14,20 @@ export interface SchemaProblem {
   readonly fix?: string;
 }
 
-/** All problems, an unknown field each its own. Empty: the value has the form that the schema asks for. */
-export function schemaProblems(value: unknown, schema: z.ZodType): readonly SchemaProblem[] {
+/** All problems, an unknown field each its own. Empty: the value has the form that the schema asks for. `whole` names it. */
+export function schemaProblems(value: unknown, schema: z.ZodType, whole = 'the resource'): readonly SchemaProblem[] {
   const result = schema.safeParse(value);
   if (result.success) return [];
-  return result.error.issues.flatMap((issue) => toProblems(issue, value, schema));
+  return result.error.issues.flatMap((issue) => toProblems(issue, value, schema, whole));
 }
 
 type Issue = z.core.$ZodIssue;
 
-function toProblems(issue: Issue, value: unknown, schema: FieldSchema): readonly SchemaProblem[] {
+function toProblems(issue: Issue, value: unknown, schema: FieldSchema, whole: string): readonly SchemaProblem[] {
   const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownField(key, path, schema));
+      return issue.keys.map((key) => unknownField(key, path, schema, whole));
     case 'invalid_type':
       return [wrongType(issue.expected, path, valueAt(value, path))];
     case 'invalid_value':
@@ -52,10 +52,10 @@ function codeOfRule(params: Readonly<Record<string, unknown>> | undefined): Diag
   return Object.hasOwn(loadingCodes, name) ? (name as DiagnosticCode) : 'SCL0406';
 }
 
-function unknownField(key: string, path: FieldPath, schema: FieldSchema): SchemaProblem {
+function unknownField(key: string, path: FieldPath, schema: FieldSchema, whole: string): SchemaProblem {
   const known = fieldNames(schemaAt(schema, path));
   const meant = nearest(key, known);
-  const parent = path.length === 0 ? 'the resource' : `\`${formatFieldPath(path)}\``;
+  const parent = path.length === 0 ? whole : `\`${formatFieldPath(path)}\``;
   const fix = meant === undefined ? `remove it; ${parent} has ${listed(known)}` : `did you mean \`${meant}\`?`;
   return { code: 'SCL0401', path: [...path, key], message: `\`${key}\` is not a field of ${parent}`, fix };
 }
