@@ -182,16 +182,22 @@ function hasRoutes({ spec }: VirtualService, { port, source }: RouteOptions): bo
   });
 }
 
-/** By hostname, each with the port of the listener alone (all ports for port 0). A later service replaces an earlier one. */
+/**
+ * By hostname, each with the port of the listener alone (all ports for port 0). A later entry replaces an earlier one of
+ * the same host; of the addresses of one entry, each a service of its own, the first stays.
+ */
 function servicesOfPort(egress: EgressScope, port: number): ReadonlyMap<string, MeshService> {
   const services = new Map<string, MeshService>();
   for (const service of egress.services) {
-    if (port === 0) services.set(service.hostname, service);
-    else {
-      const found = service.ports.find((candidate) => candidate.port === port);
-      if (found === undefined) continue;
-      services.set(service.hostname, service.ports.length === 1 ? service : reshape(service, { ports: [found] }));
-    }
+    const found = port === 0 ? undefined : service.ports.find((candidate) => candidate.port === port);
+    if (port !== 0 && found === undefined) continue;
+    if (isOfSameEntry(services.get(service.hostname), service)) continue;
+    const reduced = found === undefined || service.ports.length === 1 ? service : reshape(service, { ports: [found] });
+    services.set(service.hostname, reduced);
   }
   return services;
+}
+
+function isOfSameEntry(a: MeshService | undefined, b: MeshService): boolean {
+  return a !== undefined && a.registry === b.registry && a.namespace === b.namespace && a.ref.name === b.ref.name;
 }
