@@ -18,7 +18,7 @@ import { compare, notApplicable, type TableCase, type Verdict } from './table.ts
 /** Names to protocols, protocols to their classes. */
 export function protocolsTable({ function: name, input, result: recorded, error }: TableCase): Verdict[] {
   // Istio writes the name of the constant in one place and its value in others.
-  const result = recorded === 'UnsupportedProtocol' ? 'Unsupported' : recorded;
+  const result = renamed(recorded);
   switch (name) {
     case 'Parse':
       return [compare(result, parseProtocol(input as string))];
@@ -27,7 +27,7 @@ export function protocolsTable({ function: name, input, result: recorded, error 
       return [compare(result, convertKubernetesProtocol(port, portName, proto, appProto ?? undefined))];
     }
     case 'Instance':
-      return [compare(result, classesOf(input as Protocol))];
+      return [compare(classes(result), classesOf(renamed(input) as Protocol))];
     case 'Instance.IsHTTP':
       return [compare(result, isHttp(input as Protocol))];
     case 'visibility.Validate':
@@ -41,6 +41,15 @@ export function protocolsTable({ function: name, input, result: recorded, error 
     default:
       return [notApplicable('unknown function')];
   }
+}
+
+function renamed(protocol: unknown): unknown {
+  return protocol === 'UnsupportedProtocol' ? 'Unsupported' : protocol;
+}
+
+function classes(result: unknown): unknown {
+  const recorded = result as Readonly<Record<string, unknown>>;
+  return { ...recorded, afterTLSTermination: renamed(recorded['afterTLSTermination']) };
 }
 
 interface ServicePort {

@@ -1,3 +1,4 @@
+import { analyzersTable } from './table-analyzers.ts';
 import { delegationTable } from './table-delegation.ts';
 import { hostnamesTable } from './table-hostnames.ts';
 import { primitivesTable } from './table-primitives.ts';
@@ -15,6 +16,7 @@ const tables: Readonly<Record<string, Table>> = {
   hostnames: hostnamesTable,
   protocols: protocolsTable,
   delegation: delegationTable,
+  analyzers: analyzersTable,
   visibility: visibilityTable,
 };
 
@@ -55,7 +57,12 @@ function runTable({ name, cases }: TableFile): TableResult {
       asked += 1;
       if (verdict.kind === 'agreed') agreed += 1;
       else if (verdict.kind === 'differed')
-        differences.push({ ...verdict, id: tableCase.id, function: about, input: tableCase['input'] });
+        differences.push({
+          ...verdict,
+          id: tableCase.id,
+          function: about,
+          input: tableCase['input'] ?? tableCase['resources'],
+        });
       else {
         const key = `${about}\n${verdict.reason}`;
         const entry = skipped.get(key) ?? { function: about, reason: verdict.reason, count: 0 };

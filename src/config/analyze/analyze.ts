@@ -1,0 +1,46 @@
+/** `sidecarless check`: Istio's analyzers and our own checks over a set of resources. */
+import type { Diagnostic } from '../../core/model/diagnostic.ts';
+import type { MeshConfig, MeshResources } from '../../core/model/mesh-config.ts';
+import { Analysis, type AnalyzedResource, type MeshSettings } from './analysis.ts';
+import type { Check } from './check.ts';
+import { checks } from './checks.ts';
+
+const COLLECTIONS = [
+  'serviceEntries',
+  'virtualServices',
+  'destinationRules',
+  'gateways',
+  'sidecars',
+  'workloadEntries',
+  'services',
+  'pods',
+  'namespaces',
+] as const satisfies readonly (keyof MeshResources)[];
+
+/** What the checks find in a loaded MeshConfig, or in resources as they were written (of any kind, also Secrets and Nodes). */
+export function analyzeMeshConfig(input: MeshConfig | readonly AnalyzedResource[], mesh?: MeshSettings): Diagnostic[] {
+  const isList = (value: MeshConfig | readonly AnalyzedResource[]): value is readonly AnalyzedResource[] =>
+    Array.isArray(value);
+  return isList(input) ? runChecks(checks, input, mesh) : runChecks(checks, resourcesOf(input), input);
+}
+
+/** Some checks alone. */
+export function runChecks(
+  selected: readonly Check[],
+  resources: readonly AnalyzedResource[],
+  mesh?: MeshSettings,
+): Diagnostic[] {
+  const analysis = new Analysis(resources.flatMap(itemsOf), mesh);
+  for (const check of selected) check.run(analysis);
+  return analysis.diagnostics;
+}
+
+function resourcesOf(meshConfig: MeshConfig): AnalyzedResource[] {
+  return COLLECTIONS.flatMap((collection) => [...meshConfig[collection]] as AnalyzedResource[]);
+}
+
+/** A `List` stands for its items. */
+function itemsOf(resource: AnalyzedResource): AnalyzedResource[] {
+  const { items } = resource as { readonly items?: readonly AnalyzedResource[] };
+  return resource.kind.endsWith('List') && items !== undefined ? items.flatMap(itemsOf) : [resource];
+}
