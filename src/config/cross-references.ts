@@ -52,7 +52,7 @@ function checkHosts(virtualService: VirtualService, namespace: string, known: De
   for (const [index, host] of hosts.entries()) {
     if (known.has(host, namespace)) continue;
     const message = `no ServiceEntry or Service defines \`${host}\`: outside port 80 this VirtualService changes nothing`;
-    report('SCL2001', ['spec', 'hosts', index], message, `add a ServiceEntry with host \`${host}\``);
+    report('SCL0311', ['spec', 'hosts', index], message, `add a ServiceEntry with host \`${host}\``);
   }
 }
 
@@ -66,7 +66,7 @@ function checkDestinations(
     if (known.has(destination.host, namespace)) continue;
     const message = `no ServiceEntry or Service defines \`${destination.host}\`: what is routed there fails`;
     report(
-      'SCL2002',
+      'SCL0312',
       [...path, 'host'],
       message,
       `add a ServiceEntry with host \`${destination.host}\`, or correct the name`,
@@ -84,7 +84,7 @@ function checkGateways(
     const resolved = resolveGatewayName(name, namespace);
     if (name === 'mesh' || known.has(resolved)) continue;
     const message = `there is no Gateway \`${resolved}\`: the routes do not apply there`;
-    report('SCL2003', ['spec', 'gateways', index], message, 'add the Gateway, or correct the name');
+    report('SCL0313', ['spec', 'gateways', index], message, 'add the Gateway, or correct the name');
   }
 }
 

@@ -36,7 +36,11 @@ export const loadingCodes = {
   SCL0304: error('Two documents define MeshConfig.'),
   SCL0305: info('The kind has no part in egress decisions; the resource was left aside.'),
   SCL0306: warning('The kind can change egress in a cluster, and is not read here.'),
-  SCL0308: error('The name of a resource or of a namespace is not a DNS name.'),
+  SCL0307: error('The name of a resource or of a namespace is not a DNS name.'),
+
+  SCL0311: warning('A VirtualService is for a host that nothing defines.'),
+  SCL0312: warning('A route leads to a host that nothing defines.'),
+  SCL0313: warning('A VirtualService names a Gateway that nothing defines.'),
 
   SCL0321: warning('A field that MeshConfig does not have. Istio lets it go.'),
   SCL0322: warning('A name that Istio does not know and reads as the default.'),
@@ -47,10 +51,6 @@ export const loadingCodes = {
   SCL0342: warning('Several pods say different things about what is captured.'),
 
   SCL0407: warning('A field is spelt in snake_case: Istio reads it, the API server does not.'),
-
-  SCL2001: warning('A VirtualService is for a host that nothing defines.'),
-  SCL2002: warning('A route leads to a host that nothing defines.'),
-  SCL2003: warning('A VirtualService names a Gateway that nothing defines.'),
 } as const satisfies Readonly<Record<string, DiagnosticEntry>>;
 
 export type LoadingCode = keyof typeof loadingCodes;

@@ -117,7 +117,7 @@ spec:
     const { diagnostics } = parseMeshConfig({ text, file: 'mesh.yaml' });
     expect(diagnostics).toEqual([
       {
-        code: 'SCL2001',
+        code: 'SCL0311',
         level: 'warning',
         message:
           'no ServiceEntry or Service defines `api.example.com`: outside port 80 this VirtualService changes nothing',
@@ -132,7 +132,7 @@ spec:
         },
       },
       {
-        code: 'SCL2002',
+        code: 'SCL0312',
         level: 'warning',
         message: 'no ServiceEntry or Service defines `backend`: what is routed there fails',
         fix: 'add a ServiceEntry with host `backend`, or correct the name',

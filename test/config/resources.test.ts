@@ -191,7 +191,7 @@ describe('fields', () => {
 
   it('of metadata are checked too', () => {
     expect(errors(virtualService('  hosts: [a]').replace('name: api', 'name: API'))).toContain(
-      'SCL0308 metadata.name 3:13',
+      'SCL0307 metadata.name 3:13',
     );
     expect(errors(virtualService('  hosts: [a]').replace('name: api', 'labels: { on: 1 }'))).toEqual([
       'SCL0404 metadata.name 3:1',

@@ -9,13 +9,13 @@ const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-
 export const metadata = z.strictObject({
   name: text.refine(
     (name) => name.length <= 253 && SUBDOMAIN.test(name),
-    celRule('SCL0308', 'a name is a DNS name in lower case'),
+    celRule('SCL0307', 'a name is a DNS name in lower case'),
   ),
   generateName: text.optional(),
   namespace: text
     .refine(
       (name) => name === '' || (name.length <= 63 && LABEL.test(name)),
-      celRule('SCL0308', 'a namespace is a DNS label in lower case'),
+      celRule('SCL0307', 'a namespace is a DNS label in lower case'),
     )
     .optional(),
   labels: textMap.optional(),
