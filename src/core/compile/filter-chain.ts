@@ -1,4 +1,5 @@
 import { parseCidr } from '../match/cidr-index.ts';
+import { hostSubsetOf } from '../match/hostname.ts';
 import type { Decision } from '../model/decision.ts';
 import type { ResourceRef } from '../model/resource.ts';
 import type { ChainAction, MeshService } from './compiled.ts';
@@ -14,7 +15,7 @@ const NOTHING: readonly never[] = Object.freeze([]);
 
 /** What a filter chain asks of a connection: Envoy's FilterChainMatch. Absent and empty ask nothing. */
 export interface ChainCriteria {
-  /** Lower case, exact or `*.suffix`; `*` asks nothing. */
+  /** Exact or `*.suffix`; `*` asks nothing. */
   readonly sniHosts?: readonly string[];
   /** `10.0.0.0/8` or a bare address; `0.0.0.0` asks nothing. */
   readonly destinationCidrs?: readonly string[];
@@ -47,11 +48,14 @@ export interface ChainOrigin {
  * thousand entries uses few of them.
  */
 export class FilterChain {
+  /** Lower case. */
   readonly sniHosts: readonly string[];
   readonly destinationCidrs: readonly string[];
   readonly transportProtocol: 'raw_buffer' | undefined;
   readonly applicationProtocols: readonly ApplicationProtocol[];
   readonly origin: ChainOrigin;
+  /** It leads to a route table. */
+  readonly http: boolean;
   readonly #lead: () => ChainAction;
   #action: ChainAction | undefined;
   /** The answer to a connection that shows TLS, and to one that does not: neither needs per-call data. */
@@ -63,17 +67,29 @@ export class FilterChain {
   tlsContext: Omit<HttpEntrance, 'table'> | undefined;
 
   constructor(criteria: ChainCriteria, origin: ChainOrigin, lead: () => ChainAction) {
-    this.sniHosts = criteria.sniHosts?.filter((host) => host !== '*') ?? NOTHING;
-    this.destinationCidrs = criteria.destinationCidrs === undefined ? NOTHING : canonicalBlocks(criteria.destinationCidrs);
+    this.sniHosts = criteria.sniHosts === undefined ? NOTHING : serverNames(criteria.sniHosts);
+    this.destinationCidrs =
+      criteria.destinationCidrs === undefined ? NOTHING : canonicalBlocks(criteria.destinationCidrs);
     this.transportProtocol = criteria.transportProtocol;
     this.applicationProtocols = criteria.applicationProtocols ?? NOTHING;
     this.origin = origin;
+    this.http = origin.http === true;
     this.#lead = lead;
   }
 
   get action(): ChainAction {
     this.#action ??= this.#lead();
     return this.#action;
+  }
+
+  /** Whether a connection meets all criteria but the blocks. `sni` in lower case, empty for none. */
+  accepts(sni: string, tls: boolean, application: ApplicationProtocol | undefined): boolean {
+    const { sniHosts, applicationProtocols } = this;
+    if (this.transportProtocol !== undefined && tls) return false;
+    if (applicationProtocols.length > 0 && (application === undefined || !applicationProtocols.includes(application))) {
+      return false;
+    }
+    return sniHosts.length === 0 || (sni !== '' && sniHosts.some((host) => hostSubsetOf(sni, host)));
   }
 
   /** The same chain, for connections of which the address is not looked at. */
@@ -86,7 +102,7 @@ export class FilterChain {
 
   /** An HTTP chain that leaves other bytes to the chains beside it; others stay as they are. */
   sniffed(): FilterChain {
-    if (this.origin.http !== true || this.applicationProtocols.length > 0) return this;
+    if (!this.http || this.applicationProtocols.length > 0) return this;
     return new FilterChain(SNIFFED_HTTP, this.origin, () => this.action);
   }
 }
@@ -113,6 +129,11 @@ export function criteriaKey(chain: FilterChain): string {
   const names = sniHosts.length > 1 ? [...new Set(sniHosts)].sort().join() : (sniHosts[0] ?? '');
   const blocks = destinationCidrs.length > 1 ? [...destinationCidrs].sort().join() : (destinationCidrs[0] ?? '');
   return `${transportProtocol}|${applicationProtocols.join()}|${names}|${blocks}`;
+}
+
+/** Envoy compares names in lower case. */
+function serverNames(hosts: readonly string[]): readonly string[] {
+  return hosts.filter((host) => host !== '*').map((host) => host.toLowerCase());
 }
 
 function canonicalBlocks(texts: readonly string[]): readonly string[] {

@@ -57,7 +57,10 @@ export function mergeGateways(scope: Scope): MergedGateways {
     if (selected === undefined) continue;
     for (const written of gateway.spec.servers ?? []) {
       if (written.port === undefined) continue;
-      const server = { ...written, hosts: written.hosts?.map((host) => completeHost(host, namespaceOf(gateway))) ?? [] };
+      const server = {
+        ...written,
+        hosts: written.hosts?.map((host) => completeHost(host, namespaceOf(gateway))) ?? [],
+      };
       for (const port of resolvePorts(written.port.number, selected)) merge.add(gateway, server, port);
     }
   }

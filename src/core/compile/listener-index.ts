@@ -32,6 +32,8 @@ class ListenerBuild {
   readonly #families: AddressFamilies;
   readonly #entries = new Map<string, ListenerEntry>();
   readonly #ports = new Map<number, PortListeners>();
+  /** By listener and table: all HTTP services of a listener share one chain. */
+  readonly #httpChains = new Map<string, FilterChain>();
 
   constructor(scope: Scope) {
     this.#scope = scope;
@@ -82,7 +84,9 @@ class ListenerBuild {
     const endpoints = service.endpoints.filter((endpoint) => endpoint.servicePortName === name);
     if (service.registry === 'ServiceEntry' && endpoints.length === 0 && !service.hasSelector) return undefined;
     const own = this.#scope.workload.addresses?.[0];
-    return endpoints.map(({ address }) => address).filter((address) => address !== own && parseIp(address) !== undefined);
+    return endpoints
+      .map(({ address }) => address)
+      .filter((address) => address !== own && parseIp(address) !== undefined);
   }
 
   #addPort(
@@ -112,10 +116,34 @@ class ListenerBuild {
       ownAddress: !isBlock && !(wildcard && isUnspecified(own[0] ?? '')),
       virtualServices: kind === 'http' ? [] : virtualServices.get(service.hostname),
     };
-    const request = listenerRequest(listen, port, bind, wildcard);
+    const request = this.#request(listen, port, bind, wildcard);
     this.#at(port.port).addService(service, request.chains);
     if (entry === undefined) this.#entries.set(key, new ListenerEntry(bound, port.port, request));
     else entry.add(request);
+  }
+
+  /** The chains that one service wants at one port. */
+  #request(listen: ServiceListen, port: Port, bind: string, wildcard: boolean): ListenerRequest {
+    const kind = listenerProtocol(port.protocol);
+    const shared = kind === 'http' && wildcard && port.protocol !== 'HTTP_PROXY';
+    const bytes = isTls(port.protocol) ? tlsRouteChains : tcpRouteChains;
+    const chains = kind === 'http' ? [] : [...bytes(listen)];
+    if (kind !== 'tcp') {
+      const table = routeTableName(listen, port, bind, wildcard);
+      chains.push(this.#httpChain(listen.listener, table, kind === 'auto' || shared));
+    }
+    return { kind: shared ? 'auto' : kind, protocol: shared ? 'Unsupported' : port.protocol, chains };
+  }
+
+  #httpChain(listener: string, routeTable: string, sniffed: boolean): FilterChain {
+    const key = `${listener}|${routeTable}|${sniffed}`;
+    let chain = this.#httpChains.get(key);
+    if (chain === undefined) {
+      const origin = { listener, http: true } as const;
+      chain = new FilterChain(sniffed ? SNIFFED_HTTP : {}, origin, () => ({ kind: 'http', routeTable }));
+      this.#httpChains.set(key, chain);
+    }
+    return chain;
   }
 
   #isHeldByProxy(port: number): boolean {
@@ -134,9 +162,8 @@ class ListenerBuild {
     const { proxyHttpPort: port } = this.#scope.mesh;
     if (port === 0) return;
     const binds = this.#families.localhosts;
-    const origin = { listener: `${binds[0]}_${port}`, http: true } as const;
-    const chain = new FilterChain({}, origin, () => ({ kind: 'http', routeTable: 'http_proxy' }));
-    const request: ListenerRequest = { kind: 'http', protocol: 'HTTP_PROXY', chains: [chain] };
+    const chains = [this.#httpChain(`${binds[0]}_${port}`, 'http_proxy', false)];
+    const request: ListenerRequest = { kind: 'http', protocol: 'HTTP_PROXY', chains };
     this.#at(port).addListener(new ListenerEntry(binds, port, request));
   }
 
@@ -145,24 +172,6 @@ class ListenerBuild {
     for (const listeners of this.#ports.values()) listeners.finish();
     return this.#ports;
   }
-}
-
-/** The chains that one service wants at one port. */
-function listenerRequest(listen: ServiceListen, port: Port, bind: string, wildcard: boolean): ListenerRequest {
-  const kind = listenerProtocol(port.protocol);
-  const chains: FilterChain[] = [];
-  if (kind !== 'http') chains.push(...(isTls(port.protocol) ? tlsRouteChains(listen) : tcpRouteChains(listen)));
-  if (kind !== 'tcp') {
-    const sniffed = kind === 'auto' || (wildcard && port.protocol !== 'HTTP_PROXY');
-    chains.push(httpChain(listen, routeTableName(listen, port, bind, wildcard), sniffed));
-  }
-  const shared = kind === 'http' && wildcard && port.protocol !== 'HTTP_PROXY';
-  return { kind: shared ? 'auto' : kind, protocol: shared ? 'Unsupported' : port.protocol, chains };
-}
-
-function httpChain({ listener, service }: ServiceListen, routeTable: string, sniffed: boolean): FilterChain {
-  const origin = { listener, service, http: true } as const;
-  return new FilterChain(sniffed ? SNIFFED_HTTP : {}, origin, () => ({ kind: 'http', routeTable }));
 }
 
 /** Sniffed services at their own address have a table of their own; all others share that of the port. */

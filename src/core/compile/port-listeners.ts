@@ -2,7 +2,7 @@ import { HostnameIndex } from '../match/hostname-index.ts';
 import type { Ip } from '../match/ip-address.ts';
 import { alternativeHosts } from './alternative-hosts.ts';
 import type { MeshService, Scope } from './compiled.ts';
-import type { FilterChain } from './filter-chain.ts';
+import type { ApplicationProtocol, FilterChain } from './filter-chain.ts';
 import type { ListenerEntry } from './listener-entry.ts';
 import { Listener } from './listener.ts';
 import { isUnspecified } from './service-address.ts';
@@ -14,24 +14,40 @@ import { fallThroughChain } from './virtual-outbound.ts';
  */
 export class NamedListener {
   readonly service: MeshService;
-  readonly #chains: FilterChain[] = [];
+  /** The only chain, as most services have it; undefined: look into the listener. */
+  #single: FilterChain | undefined;
+  #chains: readonly FilterChain[];
   #listener: Listener | undefined;
 
-  constructor(service: MeshService) {
+  constructor(service: MeshService, chains: readonly FilterChain[]) {
     this.service = service;
+    this.#chains = chains;
+    this.#single = onlyChain(chains);
   }
 
   add(chains: readonly FilterChain[]): void {
-    this.#chains.push(...chains);
+    this.#chains = [...this.#chains, ...chains];
+    this.#single = onlyChain(this.#chains);
   }
 
-  get listener(): Listener {
+  /** Undefined: no chain of this service is for such a connection. */
+  match(
+    address: Ip | undefined,
+    sni: string,
+    tls: boolean,
+    application: ApplicationProtocol | undefined,
+  ): FilterChain | undefined {
+    if (this.#single !== undefined) return this.#single.accepts(sni, tls, application) ? this.#single : undefined;
     if (this.#listener === undefined) {
       const chains = this.#chains.map((chain) => (chain.origin.narrowed === true ? chain : chain.withoutBlocks()));
       this.#listener = new Listener(chains[0]?.origin.listener ?? '', 0, chains);
     }
-    return this.#listener;
+    return this.#listener.match(address, sni, tls, application);
   }
+}
+
+function onlyChain(chains: readonly FilterChain[]): FilterChain | undefined {
+  return chains.length === 1 && chains[0]?.origin.narrowed !== true ? chains[0] : undefined;
 }
 
 /** The listeners of one port: by address, for all addresses, and by the name of the service. */
@@ -49,22 +65,23 @@ export class PortListeners {
 
   addService(service: MeshService, chains: readonly FilterChain[]): void {
     const { hostname } = service;
-    let named = this.#services.get(hostname);
-    if (named === undefined) {
-      named = new NamedListener(service);
-      this.#services.set(hostname, named);
-      this.#byName.add(hostname, named);
+    const held = this.#services.get(hostname);
+    if (held !== undefined) {
+      held.add(chains);
+      return;
     }
-    named.add(chains);
+    const named = new NamedListener(service, chains);
+    this.#services.set(hostname, named);
+    this.#byName.add(hostname.toLowerCase(), named);
   }
 
   /** Names that are a service's own stand before the aliases and short forms of others. */
   finish(): void {
     for (const named of this.#services.values()) {
       const { hostname, aliases } = named.service;
-      for (const alias of aliases) this.#byName.add(alias, named);
+      for (const alias of aliases) this.#byName.add(alias.toLowerCase(), named);
       for (const name of [hostname, ...aliases]) {
-        for (const form of alternativeHosts(this.#scope, name)) this.#byName.add(form, named);
+        for (const form of alternativeHosts(this.#scope, name.toLowerCase())) this.#byName.add(form, named);
       }
     }
   }

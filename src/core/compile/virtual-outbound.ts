@@ -30,6 +30,8 @@ export function policyAction(scope: Scope): Extract<ChainAction, { kind: 'tcp' }
   const { mode, egressProxy } = scope.outboundTrafficPolicy;
   const cluster = mode === 'REGISTRY_ONLY' ? scope.blackHoleCluster : scope.passthroughCluster;
   const proxied = mode === 'ALLOW_ANY' && egressProxy !== undefined;
-  const target = proxied ? tcpTarget(scope, egressProxy, 1, 0) : { cluster: cluster.name, weight: 1, upstream: cluster };
+  const target = proxied
+    ? tcpTarget(scope, egressProxy, 1, 0)
+    : { cluster: cluster.name, weight: 1, upstream: cluster };
   return { kind: 'tcp', targets: [target] };
 }

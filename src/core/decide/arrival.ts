@@ -79,10 +79,7 @@ function istioAlpn(alpn: Connection['alpn']): ApplicationProtocol | undefined {
   return alpn?.some((name) => name === 'istio' || name.startsWith('istio-')) === true ? 'istio' : undefined;
 }
 
-function applicationProtocol(
-  protocol: Connection['protocol'],
-  hasRequest: boolean,
-): ApplicationProtocol | undefined {
+function applicationProtocol(protocol: Connection['protocol'], hasRequest: boolean): ApplicationProtocol | undefined {
   switch (protocol) {
     case 'http1':
       return 'http/1.1';

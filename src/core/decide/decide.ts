@@ -35,7 +35,8 @@ function decideCompiled(connection: Connection, mesh: CompiledMesh): Decision {
   if (mesh.scope.type === 'router') return decideAtGateway(connection, arrival, mesh);
 
   const { address, port } = arrival;
-  const capture = address === undefined ? captureVerdictOfPort(mesh.capture, port) : captureVerdict(mesh.capture, address, port);
+  const capture =
+    address === undefined ? captureVerdictOfPort(mesh.capture, port) : captureVerdict(mesh.capture, address, port);
   if (capture === 'bypass' || capture === 'dns') return notCaptured(mesh, arrival);
   if (isProxyPort(mesh, port)) return denyLoop(mesh, arrival);
 

@@ -3,7 +3,7 @@ import { canonicalHost, isCanonicalName } from '../match/canonical-host.ts';
 import type { Connection } from '../model/connection.ts';
 import type { AllowDecision, Decision, RouteDecision } from '../model/decision.ts';
 import type { Arrival } from './arrival.ts';
-import { followChain } from './follow-chain.ts';
+import { authorityOf, followChain } from './follow-chain.ts';
 import { denyInvalid, denyMismatch } from './plain-answers.ts';
 import { findDialledChain } from './service-entry.ts';
 
@@ -70,9 +70,8 @@ function withoutPort(authority: string): string {
 
 /** The answer if nothing but `name` had been dialled and sent. */
 function decideAs(name: string, connection: Connection, arrival: Arrival, mesh: CompiledMesh): Decision {
-  const { authority: _authority, ...rest } = connection;
   const alone: Arrival = { ...arrival, host: name, sni: arrival.tls ? name : '' };
-  return followChain(findDialledChain(mesh, alone), rest, alone, mesh);
+  return followChain(findDialledChain(mesh, alone), { ...connection, authority: authorityOf(alone) }, alone, mesh);
 }
 
 /** Whether two answers come from one rule: the same cluster, service or VirtualService, or a policy that asks nothing. */

@@ -37,7 +37,8 @@ export function explain(connection: Connection, meshConfig: MeshConfig): Explana
 }
 
 function connectionFault({ reason, ...decision }: Decision): string {
-  if (reason === 'invalid_connection') return 'not a connection: a type, the host, the address, the SNI or the port is wrong';
+  if (reason === 'invalid_connection')
+    return 'not a connection: a type, the host, the address, the SNI or the port is wrong';
   return 'responseCodeDetails' in decision ? (decision.responseCodeDetails ?? reason) : reason;
 }
 
@@ -95,11 +96,11 @@ function gatewaySteps(mesh: CompiledMesh, arrival: Arrival): ExplanationStep[] {
 
 function chainSteps(chain: FilterChain | undefined): ExplanationStep[] {
   if (chain === undefined) return [{ step: 'filter chain', outcome: 'none matches' }];
-  const { origin, sniHosts, destinationCidrs } = chain;
+  const { http, origin, sniHosts, destinationCidrs } = chain;
   const criteria = [
     ...(sniHosts.length > 0 ? [`SNI ${sniHosts.join(', ')}`] : []),
     ...(destinationCidrs.length > 0 ? [`address in ${destinationCidrs.join(', ')}`] : []),
-    ...(origin.http === true ? ['HTTP'] : []),
+    ...(http ? ['HTTP'] : []),
   ];
   const matched = criteria.length > 0 ? criteria.join(', ') : 'whatever comes';
   const by = origin.virtualService ?? origin.gateway ?? origin.service?.ref;
@@ -118,8 +119,8 @@ function routeSteps(decision: Decision): ExplanationStep[] {
   return [...steps, { step: 'route', outcome, resources: [virtualService] }];
 }
 
-function isCatchAll({ origin }: FilterChain): boolean {
-  return origin.service === undefined && origin.virtualService === undefined;
+function isCatchAll({ http, origin }: FilterChain): boolean {
+  return !http && origin.service === undefined && origin.virtualService === undefined;
 }
 
 function policyStep({ scope }: CompiledMesh): ExplanationStep {

@@ -17,7 +17,7 @@ export function followChain(
 ): Decision {
   if (chain === undefined) return denyNoFilterChain(arrival);
   const { tls, application, port } = arrival;
-  if (chain.origin.http !== true) {
+  if (!chain.http) {
     return tls ? decideTls(chain, connection, port, mesh) : decideTcp(chain, false, port, mesh);
   }
   const entrance = mesh.entrance(chain);
@@ -29,8 +29,13 @@ export function followChain(
 }
 
 /** A request without an authority of its own carries the name or address that was dialled. */
-function withAuthority(connection: Connection, { host, dialled, address, port, tls }: Arrival): Connection {
-  if (connection.authority !== undefined || !dialled) return connection;
+function withAuthority(connection: Connection, arrival: Arrival): Connection {
+  if (connection.authority !== undefined || !arrival.dialled) return connection;
+  return { ...connection, authority: authorityOf(arrival) };
+}
+
+/** The dialled name or address as a Host header, with the port unless it is the scheme's own. */
+export function authorityOf({ host, address, port, tls }: Arrival): string {
   const name = host !== '' ? host : address?.family === 6 ? `[${address.text}]` : (address?.text ?? '');
-  return { ...connection, authority: port === (tls ? 443 : 80) ? name : `${name}:${port}` };
+  return port === (tls ? 443 : 80) ? name : `${name}:${port}`;
 }

@@ -33,7 +33,9 @@ export function nearestMiss(mesh: CompiledMesh, arrival: Arrival, connection: Co
   if (apex !== undefined) return `${describe(apex)} declares ${apex.host}, which does not cover ${host} itself`;
   const domain = getDomain(host);
   const neighbour = domain === null ? undefined : declared.find((each) => hostMatches(each.host, `*.${domain}`));
-  return neighbour === undefined ? undefined : `${describe(neighbour)} declares ${neighbour.host}, under the same domain`;
+  return neighbour === undefined
+    ? undefined
+    : `${describe(neighbour)} declares ${neighbour.host}, under the same domain`;
 }
 
 /** The name that was dialled or shown; empty: none. */
@@ -51,7 +53,8 @@ function sameHostAndPort(mesh: CompiledMesh, { host, ref }: Declared, name: stri
   }
   const service = scope.services.find((each) => each.hostname === host && each.ref.name === ref.name);
   if (service !== undefined) return `${declaration}, but only routes of VirtualServices may lead there`;
-  const through = scope.sidecar === undefined ? '' : ` through Sidecar ${scope.sidecar.namespace}/${scope.sidecar.name}`;
+  const through =
+    scope.sidecar === undefined ? '' : ` through Sidecar ${scope.sidecar.namespace}/${scope.sidecar.name}`;
   return `${declaration}, but namespace ${workload.namespace} does not see it${through}`;
 }
 
@@ -71,7 +74,13 @@ function declaredHosts({ mesh }: CompiledMesh): readonly Declared[] {
   return [...entries, ...services];
 }
 
-function refTo({ kind, metadata }: { readonly kind: string; readonly metadata: { name: string; namespace?: string } }): ResourceRef {
+function refTo({
+  kind,
+  metadata,
+}: {
+  readonly kind: string;
+  readonly metadata: { name: string; namespace?: string };
+}): ResourceRef {
   return { kind, namespace: metadata.namespace ?? 'default', name: metadata.name };
 }
 

@@ -56,7 +56,14 @@ export function denyLoop({ scope }: CompiledMesh, arrival: Arrival): DenyDecisio
 
 /** A gateway does not listen there: the connection is refused. */
 export function denyNoListener(arrival: Arrival): DenyDecision {
-  return { action: 'deny', reason: 'no_listener', cluster: '', determinedBy: NOBODY, seenAs: shows(arrival), responseFlags: '' };
+  return {
+    action: 'deny',
+    reason: 'no_listener',
+    cluster: '',
+    determinedBy: NOBODY,
+    seenAs: shows(arrival),
+    responseFlags: '',
+  };
 }
 
 /** The listener has no chain for such a connection, and no policy for the rest. */

@@ -17,8 +17,6 @@ export function isSameDestination(upstream: UpstreamCluster, port: number): bool
       // The address of a Kubernetes Service spreads over the same pods, as long as no subset chooses among them.
       return service?.kind === 'Service' && subset === '' && upstream.port === port;
     default:
-      return (
-        endpoints.length > 0 && endpoints.every((endpoint) => endpoint.host === host && endpoint.port === port)
-      );
+      return endpoints.length > 0 && endpoints.every((endpoint) => endpoint.host === host && endpoint.port === port);
   }
 }

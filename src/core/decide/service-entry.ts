@@ -13,7 +13,7 @@ import { findChain } from './sidecar.ts';
 export function findDialledChain(mesh: CompiledMesh, arrival: Arrival): FilterChain | undefined {
   const { host, address, port, sni, tls, application } = arrival;
   if (host !== '') {
-    const own = mesh.listeners.get(port)?.named(host)?.listener.match(address, sni, tls, application);
+    const own = mesh.listeners.get(port)?.named(host)?.match(address, sni, tls, application);
     if (own !== undefined) return own;
   }
   const chain = findChain(mesh, arrival);
@@ -23,8 +23,8 @@ export function findDialledChain(mesh: CompiledMesh, arrival: Arrival): FilterCh
 
 /** Whether the chain was chosen by name or by address, or speaks for nobody in particular. */
 function isChosen(chain: FilterChain, mesh: CompiledMesh, { address, port }: Arrival): boolean {
-  const { origin, sniHosts, destinationCidrs } = chain;
-  if (origin.service === undefined || origin.http === true) return true;
+  const { http, origin, sniHosts, destinationCidrs } = chain;
+  if (http || origin.service === undefined) return true;
   if (sniHosts.length > 0 || destinationCidrs.length > 0) return true;
   return address !== undefined && mesh.listeners.get(port)?.atAddress(address) !== undefined;
 }
