@@ -44,9 +44,10 @@ describe.each(pages)('%s', (page) => {
   prepare(folder);
 
   const blocks = blocksOf(markdown);
-  it.skipIf(blocks.length === 0)('shows only what runs', { timeout: 120_000 }, () => {
-    for (const block of blocks) act(block, folder);
-  });
+  if (blocks.length > 0)
+    it('shows only what runs', { timeout: 120_000 }, () => {
+      for (const block of blocks) act(block, folder);
+    });
 
   it('links only to what exists', () => {
     const links = [...markdown.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!);
