@@ -167,7 +167,9 @@ export class EgressGuard implements Guard {
       exchange.responseCodeDetails = decision.responseCodeDetails;
     }
     const denyAs = this.#isProbe(connection) ? 'error' : (call?.denyAs ?? this.#options.denyAs ?? 'error');
-    if (denyAs === 'response' && localReply) return { kind: 'reply', reply: localReply };
+    // Where a sidecar has no HTTP listener it closes the connection; a client that asked for an answer gets one.
+    const answer = localReply ?? (connection.transport === 'tls' ? undefined : { status: 502 });
+    if (denyAs === 'response' && answer) return { kind: 'reply', reply: answer };
     const error = this.#denied(connection, decision);
     return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error) };
   }
@@ -184,6 +186,7 @@ export class EgressGuard implements Guard {
   #connection(connection: Connection, seam: SeamName, call: CallOptions | undefined): ConnectionVerdict {
     const decision = this.#isProbe(connection) ? denyDecision('no_service_entry') : this.#decideSocket(connection);
     if (decision.action === 'deny' && decision.provisional && needsAddress(connection)) return { kind: 'resolve' };
+    if (dependsOnRequest(decision)) return { kind: 'proceed', decision };
     const exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam, 'tcp');
     const observed = exchange ? { exchange } : {};
     if (decision.action === 'deny') {
@@ -228,7 +231,15 @@ export class EgressGuard implements Guard {
     if (decision.action !== 'deny' || connection.transport === 'tls' || connection.protocol !== undefined)
       return decision;
     const asHttp = this.#decideByName({ ...connection, protocol: 'http1' });
-    return asHttp.action === 'deny' ? decision : asHttp;
+    return asHttp.action === 'deny' && !dependsOnRequest(asHttp) ? decision : asHttp;
+  }
+
+  admits(connection: Connection): boolean {
+    try {
+      return this.mode === 'report' || this.#decideSocket(this.#withWorkload(connection)).action !== 'deny';
+    } catch (error) {
+      return !this.seamFailed('net', error);
+    }
   }
 
   address(asked: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
@@ -244,7 +255,7 @@ export class EgressGuard implements Guard {
     if (this.mode === 'report') return { kind: 'proceed' };
     if (ground === 'address' || ground === 'name') {
       const decision = this.#decideSocket({ ...connection, address });
-      if (decision.action === 'deny') {
+      if (decision.action === 'deny' && !dependsOnRequest(decision)) {
         const known = { ...connection, address };
         return { kind: 'fail', error: this.#denied(known, decision) };
       }
@@ -432,6 +443,11 @@ function newExchange(connection: Connection, decision: Decision, seam: SeamName,
 /** A name whose address is not known yet. */
 function needsAddress({ host, address }: Connection): boolean {
   return address === undefined && host !== undefined && typeof host === 'string' && isIP(host) === 0;
+}
+
+/** The host is served there, and which of its requests go on is told by its routes: the socket as such is admitted. */
+function dependsOnRequest(decision: Decision): boolean {
+  return decision.action === 'deny' && decision.seenAs === 'http' && decision.reason === 'no_route';
 }
 
 function isLocalName(host: string): boolean {

@@ -3,11 +3,11 @@ import * as https from 'node:https';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
-import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { CALL_OPTIONS, type CallOptions, type Exchange, type Guard, type RequestPlan, type SeamName } from './seam.ts';
-import { DECIDED, decidedSocket, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
+import { DECIDED, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
 import { destinationOf, httpConnection, type NodeAgent, type NodeRequest } from './http-connection.ts';
 import { GovernedRequest, governedBy, isGoverned } from './http-governed.ts';
+import { HttpPools } from './http-pools.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { isFailingSocket } from './socket-failure.ts';
@@ -17,14 +17,11 @@ import { recordsOf } from './socket-records.ts';
 type Options = Record<PropertyKey, unknown>;
 type AddRequest = NodeAgent['addRequest'];
 
-/** Marks are made once per destination and target, for a pool may hand them from request to request. */
-const MAX_MARKS = 2048;
-
 /** Governs every HTTP/1 request of the process, whatever agent carries it. */
 export function installHttp(guard: Guard, patches: PatchRegistry): void {
-  const marks: Marks = new Map();
+  const pools = new HttpPools(guard);
   const agent = http.Agent.prototype as unknown as NodeAgent;
-  patches.wrap<AddRequest>(agent, 'addRequest', (original) => governAddRequest(guard, marks, original));
+  patches.wrap<AddRequest>(agent, 'addRequest', (original) => governAddRequest(guard, pools, original));
   patches.wrap<NodeAgent['getName']>(agent, 'getName', nameWithTarget);
   patches.wrap<NodeAgent['getName']>(https.Agent.prototype, 'getName', nameWithTarget);
   for (const prototype of [http.Agent.prototype, https.Agent.prototype])
@@ -38,9 +35,9 @@ export function installHttp(guard: Guard, patches: PatchRegistry): void {
 
 /** Governs the requests of one agent, in place, and keeps its pooling. */
 export function wrapAgent(guard: Guard, agent: http.Agent, patches: PatchRegistry): void {
-  const marks: Marks = new Map();
+  const pools = new HttpPools(guard);
   patches.wrap<AddRequest>(agent, 'addRequest', (original) => {
-    const governed = governAddRequest(guard, marks, original);
+    const governed = governAddRequest(guard, pools, original);
     return function (this: NodeAgent, request, ...rest) {
       renderUnderGuard(request);
       governed.call(this, request, ...rest);
@@ -52,9 +49,7 @@ export function wrapAgent(guard: Guard, agent: http.Agent, patches: PatchRegistr
   );
 }
 
-type Marks = Map<string, DecidedSocket>;
-
-function governAddRequest(guard: Guard, marks: Marks, original: AddRequest): AddRequest {
+function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest): AddRequest {
   return function addRequest(this: NodeAgent, request, options, ...legacy) {
     const pass = (): void => original.call(this, request, options, ...legacy);
     if (!guard.active || isGoverned(request, guard)) {
@@ -62,10 +57,11 @@ function governAddRequest(guard: Guard, marks: Marks, original: AddRequest): Add
       return;
     }
     try {
+      pools.seen(this);
       const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
       decideRequest({
         guard,
-        marks,
+        pools,
         agent: this,
         request,
         options: fields,
@@ -85,7 +81,7 @@ function legacyOptions(host: string, [port, localAddress]: readonly unknown[]): 
 
 interface AgentCall {
   readonly guard: Guard;
-  readonly marks: Marks;
+  readonly pools: HttpPools;
   readonly agent: NodeAgent;
   readonly request: NodeRequest;
   readonly options: Options;
@@ -140,7 +136,7 @@ function forwardLater(
 ): void {
   governed.proceed(plan, exchange);
   const { connection } = governed;
-  const mark = markFor(call, connection as Connection & { host: string }, plan.target, address);
+  const mark = call.pools.mark(connection as Connection & { host: string }, plan.target, address);
   const go = (): void => call.forward(withMark(call.options, mark));
   if (plan.delayMs === undefined) go();
   else setTimeout(() => call.request.destroyed || go(), plan.delayMs);
@@ -151,30 +147,6 @@ function withMark(options: Options, mark: DecidedSocket): Options {
   if (!Object.isExtensible(options)) return { ...options, [DECIDED]: mark };
   options[DECIDED] = mark;
   return options;
-}
-
-function markFor(
-  { guard, marks }: AgentCall,
-  connection: Connection & { host: string },
-  target: UpstreamTarget | undefined,
-  address: string | undefined,
-): DecidedSocket {
-  const { host, port, transport = 'tcp' } = connection;
-  const key = `${guard.generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''}`;
-  const known = marks.get(key);
-  if (known) return known;
-  if (marks.size >= MAX_MARKS) marks.clear();
-  const mark = decidedSocket({
-    guard,
-    generation: guard.generation,
-    connection: { host, port, transport, protocol: 'http1' },
-    host,
-    port,
-    ...(target && { target }),
-    ...(address !== undefined && { address }),
-  });
-  marks.set(key, mark);
-  return mark;
 }
 
 function decideUnix({ guard, request, options, forward }: AgentCall, path: string): void {

@@ -43,6 +43,8 @@ export class GovernedRequest {
   settled = false;
   #rendered = false;
   #timer: NodeJS.Timeout | undefined;
+  /** The connection to a server that did not answer in time, on which the client was answered in its place. */
+  #answeredOn: Socket | undefined;
 
   constructor(
     guard: Guard,
@@ -107,10 +109,7 @@ export class GovernedRequest {
       return;
     }
     this.#rendered = true;
-    if (this.#changedSinceDecided() && !this.#decideAgain()) {
-      render();
-      return;
-    }
+    if (this.#changedSinceDecided()) this.#decideAgain();
     const plan = this.plan;
     if (plan && changesHead(plan)) {
       const headers = this.#rewrite(unrenderedHeaders(this.request), plan);
@@ -133,8 +132,8 @@ export class GovernedRequest {
     return names.length !== Object.keys(before).length || names.some((name) => !sameHeader(now[name], before[name]));
   }
 
-  /** Asks anew. False: the request does not go on as it is. */
-  #decideAgain(): boolean {
+  /** Asks anew. A connection may be under way by now: what leads elsewhere, or nowhere, can only be broken off. */
+  #decideAgain(): void {
     const { request, guard, connection } = this;
     const headers = headersOf(request);
     const host = headers['host'];
@@ -148,20 +147,12 @@ export class GovernedRequest {
     const verdict = guard.request(again, this.seam, this.call, this.exchange);
     if (verdict.kind === 'proceed' && verdict.plan.target?.key === this.plan?.target?.key) {
       this.plan = verdict.plan;
-      return true;
+      return;
     }
-    if (verdict.kind !== 'proceed' && verdict.kind !== 'resolve' && !request.socket) {
-      this.settle(verdict);
-      return false;
-    }
-    // A connection to the former destination is under way or there: nothing may be sent over it.
+    this.plan = undefined;
     this.settled = true;
-    request.destroy(
-      verdict.kind === 'fail'
-        ? verdict.error
-        : new Error('the headers set after the request was created lead it elsewhere: pass them in its options'),
-    );
-    return false;
+    const elsewhere = 'the headers set after the request was created lead it elsewhere: pass them in its options';
+    request.destroy(verdict.kind === 'fail' ? verdict.error : new Error(elsewhere));
   }
 
   #firstLine(plan: RequestPlan): string {
@@ -222,8 +213,10 @@ export class GovernedRequest {
       { method: request.method, isGrpc: this.#isGrpc() },
     );
     const socket = request.socket as Socket | null;
-    if (socket) answerOn(socket, request, reply);
-    else {
+    if (socket) {
+      this.#answeredOn = socket;
+      answerOn(socket, request, reply);
+    } else {
       ClientRequest.prototype.onSocket.call(request, new LocalReplySocket(reply) as unknown as Socket);
       // The pool may still deliver a connection: it is not wanted any more.
       define(request, 'onSocket', (late: Socket | null) => late?.destroy());
@@ -237,6 +230,9 @@ export class GovernedRequest {
 
   /** Node has parsed the response's head; nobody has seen it yet. */
   onResponse(response: IncomingMessage): void {
+    // One that still connects would wait for its writes before it closes, and the request with it.
+    const abandoned = this.#answeredOn;
+    if (abandoned) response.once('end', () => abandoned.destroy());
     if (this.plan && this.plan.responseHeaders.length > 0 && !this.settled)
       rewriteResponse(response, this.plan.responseHeaders);
     if (this.exchange) observeResponse(this.exchange, response);

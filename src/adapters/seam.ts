@@ -90,6 +90,8 @@ export interface Guard {
   connection(connection: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict;
   /** One of the `answers` that a name resolved to. Literals are decided by `connection`. */
   address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict;
+  /** Whether the policy of the moment admits what a pooled connection was opened for. Tells nobody. */
+  admits(connection: Connection): boolean;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */
