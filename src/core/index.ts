@@ -17,3 +17,4 @@ export { CidrIndex, parseCidr } from './match/cidr-index.ts';
 export { compileMeshConfig, type CompiledMesh } from './compile/compile-mesh.ts';
 export { decide } from './decide/decide.ts';
 export { explain } from './decide/explain.ts';
+export { gatewayHop, type GatewayHop } from './decide/gateway-hop.ts';

@@ -15,12 +15,13 @@ import {
 import { catchAllCluster, dynamicDnsCluster } from './cluster-catch-all.ts';
 import { upstreamTls } from './cluster-tls.ts';
 import type { MeshEndpoint, MeshService, MeshServicePort, MergedDestinationRule } from './compiled.ts';
-import type { ScopeServices } from './scope-services.ts';
+import { isGatewayService } from './gateway-server.ts';
 
 export interface ClusterContext {
   readonly mesh: MeshConfig;
   readonly workload: Workload;
-  readonly services: ScopeServices;
+  /** The services that may have a cluster of that host: one, except for a gateway. */
+  readonly servicesOf: (host: string) => readonly MeshService[];
   readonly destinationRule: (service: MeshService) => MergedDestinationRule | undefined;
   readonly isClusterLocal: (hostname: string) => boolean;
 }
@@ -59,7 +60,7 @@ export class ClusterIndex {
   }
 
   #build(host: string, number: number, subset: string): UpstreamCluster | undefined {
-    for (const service of this.#context.services.ofHost(host)) {
+    for (const service of this.#context.servicesOf(host)) {
       const port = service.ports.find((candidate) => candidate.port === number);
       if (port === undefined || port.protocol === 'UDP' || service.resolution === 'ALIAS') continue;
       return buildCluster(service, port, subset, this.#context);
@@ -123,6 +124,7 @@ function buildCluster(
     ...(merged === undefined ? {} : { destinationRule: merged.ref }),
     service: service.ref,
     external: service.meshExternal,
+    ...(isGatewayService(mesh, service) && { gateway: true }),
   } satisfies UpstreamCluster);
 }
 

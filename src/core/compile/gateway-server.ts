@@ -1,5 +1,6 @@
 import { isHttp, parseProtocol } from '../match/protocol.ts';
 import type { Gateway, Server } from '../model/gateway.ts';
+import type { MeshConfig } from '../model/mesh-config.ts';
 import { labelsMatch, namespaceOf, oldestFirst } from './age.ts';
 import type { MeshService, MeshServicePort, Scope } from './compiled.ts';
 import type { GatewayServer } from './gateway-route-table.ts';
@@ -46,6 +47,22 @@ export function isPassthroughServer({ tls }: Server): boolean {
   if (tls === undefined) return false;
   const { mode = 'PASSTHROUGH' } = tls;
   return mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH';
+}
+
+/** Whether the pods behind a service serve some Gateway: what is sent there meets a second decision. */
+export function isGatewayService({ gateways }: MeshConfig, service: MeshService): boolean {
+  return gateways.some((gateway) => {
+    const services = gateway.metadata.annotations?.[GATEWAY_SERVICE]?.split(',');
+    if (services !== undefined) return services.includes(service.hostname);
+    const { selector } = gateway.spec;
+    if (selector === undefined || Object.keys(selector).length === 0) return false;
+    return podLabels(service).some((labels) => labelsMatch(selector, labels));
+  });
+}
+
+/** The labels that are known of the pods behind a service: those it selects by, and those of its endpoints. */
+export function podLabels(service: MeshService): readonly Readonly<Record<string, string>>[] {
+  return [service.selector ?? {}, ...service.endpoints.map(({ labels }) => labels)];
 }
 
 /** Istio's merge: the oldest Gateway first; servers that do not fit beside an older one on their port are left out. */
