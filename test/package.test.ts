@@ -38,7 +38,8 @@ console.log(decide({ host: 'httpbin.org', port: 80, protocol: 'http1' }, mesh).a
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sidecarless-package-'));
-  if (!existsSync(join(root, 'dist/index.d.cts'))) throw new Error('dist is not built: `npm test` builds it, or run `npm run build` first');
+  if (!existsSync(join(root, 'dist/index.d.cts')))
+    throw new Error('dist is not built: `npm test` builds it, or run `npm run build` first');
   const [packed] = JSON.parse(
     run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
   ) as [{ filename: string }];
