@@ -58,21 +58,21 @@ export interface MeshService {
   readonly ports: readonly MeshServicePort[];
   /** `PASSTHROUGH` is ServiceEntry NONE and Kubernetes headless; `ALIAS` is ExternalName. */
   readonly resolution: 'CLIENT_SIDE_LB' | 'DNS_LB' | 'DNS_ROUND_ROBIN_LB' | 'PASSTHROUGH' | 'ALIAS' | 'DYNAMIC_DNS';
-  readonly entryResolution?: Resolution;
+  readonly entryResolution?: Resolution | undefined;
   readonly meshExternal: boolean;
   readonly headless: boolean;
   /** ExternalName target, or names that point here once aliases are resolved. */
-  readonly externalName?: string;
+  readonly externalName?: string | undefined;
   readonly aliases: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Labels of the pods or WorkloadEntries behind it. */
-  readonly selector?: Readonly<Record<string, string>>;
+  readonly selector?: Readonly<Record<string, string>> | undefined;
   readonly subjectAltNames: readonly string[];
   /** Effective: the mesh default where the resource has none of its own. Ask with `exportedTo`. */
   readonly exportTo: ReadonlySet<string>;
   /** The resource names no `exportTo`: `exportTo` is the mesh default. */
-  readonly exportedByDefault?: boolean;
+  readonly exportedByDefault?: boolean | undefined;
   /** Milliseconds; ties go by hostname, namespace, name, order of loading. */
   readonly createdAt: number;
   readonly endpoints: readonly MeshEndpoint[];

@@ -11,7 +11,7 @@ export interface ClusterKey {
 export interface DestinationService {
   readonly ports: readonly { readonly port: number }[];
   /** Of a Kubernetes Service of type ExternalName. */
-  readonly externalName?: string;
+  readonly externalName?: string | undefined;
 }
 
 /** A destination without a host: Istio's name for it, which no cluster has. */

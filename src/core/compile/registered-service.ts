@@ -3,17 +3,40 @@ import type { ResourceRef } from '../model/resource.ts';
 import type { Resolution } from '../model/service-entry.ts';
 import type { MeshEndpoint, MeshService, MeshServicePort } from './compiled.ts';
 
-/** What a MeshService is made of; the endpoints come later, when somebody asks for them. */
+/** What a service is made of; its endpoints come later, when somebody asks for them. */
 export type ServiceFields = Omit<MeshService, 'endpoints'>;
+
+/** A service that contributes endpoints of its own to its host. */
+export interface EndpointSource {
+  /** The resource it was made from: several services of one resource contribute once. */
+  readonly origin: object;
+  ownEndpoints(): readonly MeshEndpoint[];
+}
+
+/** Services of the same host and namespace share their endpoints; this finds them. */
+export interface EndpointRegistry {
+  sourcesOf(hostname: string, namespace: string): Iterable<EndpointSource>;
+}
+
+/** The endpoints of a host in a namespace: those of every resource that defines it, as Istio keeps them. */
+export function gatherEndpoints(
+  registry: EndpointRegistry,
+  hostname: string,
+  namespace: string,
+): readonly MeshEndpoint[] {
+  const origins = new Set<object>();
+  const found: MeshEndpoint[] = [];
+  for (const source of registry.sourcesOf(hostname, namespace)) {
+    if (origins.has(source.origin)) continue;
+    origins.add(source.origin);
+    found.push(...source.ownEndpoints());
+  }
+  return Object.freeze(found);
+}
 
 type ServiceChange = Partial<Pick<MeshService, 'hostname' | 'ports' | 'aliases'>>;
 
-const NO_ENDPOINTS: readonly MeshEndpoint[] = Object.freeze([]);
-
-/**
- * A service of the registry. Its endpoints are those of every service of the same host and namespace, as Istio keeps
- * them, and are gathered when they are first asked for: a mesh of many entries uses few of them.
- */
+/** A service with all its fields in place. */
 export class RegisteredService implements MeshService {
   readonly hostname: string;
   readonly namespace: string;
@@ -24,28 +47,31 @@ export class RegisteredService implements MeshService {
   readonly autoAllocatedAddresses: readonly string[];
   readonly ports: readonly MeshServicePort[];
   readonly resolution: MeshService['resolution'];
-  readonly entryResolution?: Resolution;
+  readonly entryResolution: Resolution | undefined;
   readonly meshExternal: boolean;
   readonly headless: boolean;
-  readonly externalName?: string;
+  readonly externalName: string | undefined;
   readonly aliases: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly selector?: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+  readonly selector: Readonly<Record<string, string>> | undefined;
   readonly subjectAltNames: readonly string[];
   readonly exportTo: ReadonlySet<string>;
-  readonly exportedByDefault?: boolean;
+  readonly exportedByDefault: boolean | undefined;
   readonly createdAt: number;
   readonly hasSelector: boolean;
   readonly ref: ResourceRef;
+  /** What it is a changed copy of. */
+  readonly original: MeshService | undefined;
   readonly #gather: () => readonly MeshEndpoint[];
   #endpoints: readonly MeshEndpoint[] | undefined;
 
   constructor(
     fields: ServiceFields,
-    gather: () => readonly MeshEndpoint[] = () => NO_ENDPOINTS,
-    change: ServiceChange = {},
+    gather: () => readonly MeshEndpoint[] = () => [],
+    change: ServiceChange & { readonly original?: MeshService } = {},
   ) {
+    this.original = change.original;
     this.hostname = change.hostname ?? fields.hostname;
     this.namespace = fields.namespace;
     this.name = fields.name;
@@ -55,17 +81,17 @@ export class RegisteredService implements MeshService {
     this.autoAllocatedAddresses = fields.autoAllocatedAddresses;
     this.ports = change.ports ?? fields.ports;
     this.resolution = fields.resolution;
-    if (fields.entryResolution !== undefined) this.entryResolution = fields.entryResolution;
+    this.entryResolution = fields.entryResolution;
     this.meshExternal = fields.meshExternal;
     this.headless = fields.headless;
-    if (fields.externalName !== undefined) this.externalName = fields.externalName;
+    this.externalName = fields.externalName;
     this.aliases = change.aliases ?? fields.aliases;
     this.labels = fields.labels;
-    if (fields.annotations !== undefined) this.annotations = fields.annotations;
-    if (fields.selector !== undefined) this.selector = fields.selector;
+    this.annotations = fields.annotations;
+    this.selector = fields.selector;
     this.subjectAltNames = fields.subjectAltNames;
     this.exportTo = fields.exportTo;
-    if (fields.exportedByDefault !== undefined) this.exportedByDefault = fields.exportedByDefault;
+    this.exportedByDefault = fields.exportedByDefault;
     this.createdAt = fields.createdAt;
     this.hasSelector = fields.hasSelector;
     this.ref = fields.ref;
@@ -73,21 +99,28 @@ export class RegisteredService implements MeshService {
   }
 
   get endpoints(): readonly MeshEndpoint[] {
-    this.#endpoints ??= Object.freeze(this.#gather());
+    this.#endpoints ??= this.#gather();
     return this.#endpoints;
   }
 }
 
 /** The same service with another hostname, ports or aliases; endpoints stay shared and lazy. */
 export function reshape(service: MeshService, change: ServiceChange): MeshService {
-  return new RegisteredService(service, () => service.endpoints, change);
+  return new RegisteredService(service, () => service.endpoints, { ...change, original: service });
+}
+
+/** The service that was registered, before its copies changed. */
+export function originalOf(service: MeshService): MeshService {
+  let original = service;
+  while (original instanceof RegisteredService && original.original !== undefined) original = original.original;
+  return original;
 }
 
 /** `exportTo` and `exportedByDefault` of a service that declares `own`. */
 export function exportFields(
   own: readonly string[] | undefined,
   meshDefault: readonly string[],
-): Pick<MeshService, 'exportTo' | 'exportedByDefault'> {
+): Required<Pick<MeshService, 'exportTo' | 'exportedByDefault'>> {
   return {
     exportTo: effectiveExportTo(own, meshDefault),
     exportedByDefault: own === undefined || own.length === 0,

@@ -3,40 +3,25 @@ import { reshape } from './registered-service.ts';
 
 /** The services that clusters are made of: one for every hostname. */
 export class ScopeServices {
-  readonly #list: MeshService[] = [];
-  readonly #byHost = new Map<string, MeshService>();
-  readonly #position = new Map<string, number>();
-  #unmerged: Map<string, MeshService[]> | undefined;
+  #list: MeshService[] = [];
+  #byHost: Map<string, MeshService> = new Map();
+  #position: Map<string, number> | undefined;
+  /** Of the mesh, until something is added that it does not hold. */
+  #shared: { readonly list: readonly MeshService[]; readonly byHost: ReadonlyMap<string, MeshService> } | undefined;
 
   get list(): readonly MeshService[] {
-    return this.#list;
+    return this.#shared?.list ?? this.#list;
   }
 
   get byHost(): ReadonlyMap<string, MeshService> {
-    return this.#byHost;
+    return this.#shared?.byHost ?? this.#byHost;
   }
 
-  /** What gateways see: all services side by side; a hostname means its Kubernetes Service, else the first. */
-  static unmerged(services: readonly MeshService[]): ScopeServices {
+  /** Begins with services of which every host has one. */
+  static of(list: readonly MeshService[], byHost: ReadonlyMap<string, MeshService>): ScopeServices {
     const scope = new ScopeServices();
-    const unmerged = new Map<string, MeshService[]>();
-    scope.#unmerged = unmerged;
-    for (const service of services) {
-      scope.#list.push(service);
-      unmerged.set(service.hostname, [...(unmerged.get(service.hostname) ?? []), service]);
-      const held = scope.#byHost.get(service.hostname);
-      if (held === undefined || (held.registry !== 'Kubernetes' && service.registry === 'Kubernetes')) {
-        scope.#byHost.set(service.hostname, service);
-      }
-    }
+    scope.#shared = { list, byHost };
     return scope;
-  }
-
-  /** All services that may answer for a host: one, except for a gateway. */
-  ofHost(host: string): readonly MeshService[] {
-    if (this.#unmerged !== undefined) return this.#unmerged.get(host) ?? [];
-    const service = this.#byHost.get(host);
-    return service === undefined ? [] : [service];
   }
 
   /**
@@ -44,9 +29,9 @@ export class ScopeServices {
    * but their ports unite them; any other later one is left out.
    */
   add(service: MeshService): void {
-    const held = this.#byHost.get(service.hostname);
+    const held = this.byHost.get(service.hostname);
     if (held === undefined) {
-      this.#position.set(service.hostname, this.#list.length);
+      this.#own().set(service.hostname, this.#list.length);
       this.#list.push(service);
       this.#byHost.set(service.hostname, service);
     } else if (held !== service && !(held.registry === 'Kubernetes' && service.registry !== 'Kubernetes')) {
@@ -57,10 +42,33 @@ export class ScopeServices {
   }
 
   #replace(service: MeshService): void {
-    const at = this.#position.get(service.hostname);
+    const at = this.#own().get(service.hostname);
     if (at !== undefined) this.#list[at] = service;
     this.#byHost.set(service.hostname, service);
   }
+
+  /** Stops sharing. Returns where each host stands in the list. */
+  #own(): Map<string, number> {
+    if (this.#shared !== undefined) {
+      this.#list = [...this.#shared.list];
+      this.#byHost = new Map(this.#shared.byHost);
+      this.#shared = undefined;
+    }
+    this.#position ??= new Map(this.#list.map(({ hostname }, at) => [hostname, at]));
+    return this.#position;
+  }
+}
+
+/** What gateways see: all services side by side; a hostname means its Kubernetes Service, else the first. */
+export function unmergedByHost(services: readonly MeshService[]): ReadonlyMap<string, MeshService> {
+  const byHost = new Map<string, MeshService>();
+  for (const service of services) {
+    const held = byHost.get(service.hostname);
+    if (held === undefined || (held.registry !== 'Kubernetes' && service.registry === 'Kubernetes')) {
+      byHost.set(service.hostname, service);
+    }
+  }
+  return byHost;
 }
 
 function unite(held: MeshService, added: MeshService): MeshService | undefined {

@@ -2,16 +2,18 @@ import { parseCidr } from '../match/cidr-index.ts';
 import { parseIp } from '../match/ip-address.ts';
 import { parseProtocol } from '../match/protocol.ts';
 import type { MeshConfig } from '../model/mesh-config.ts';
+import type { ResourceRef } from '../model/resource.ts';
 import type { Resolution, ServiceEntry, ServicePortSpec } from '../model/service-entry.ts';
 import type { WorkloadEntrySpec } from '../model/workload-entry.ts';
 import { createdAt, namespaceOf, refOf } from './age.ts';
 import type { MeshEndpoint, MeshService, MeshServicePort } from './compiled.ts';
-import { exportFields, type ServiceFields } from './registered-service.ts';
+import { gatherEndpoints, type EndpointRegistry, type EndpointSource } from './registered-service.ts';
 import { addressFields, completeLabels, type WorkloadIndex } from './workload-index.ts';
 
 /** Stands for "no address": the wildcard listener. */
 export const UNSPECIFIED_ADDRESS = '0.0.0.0';
 
+const NO_ADDRESS: readonly string[] = Object.freeze([UNSPECIFIED_ADDRESS]);
 const NO_NAMES: readonly string[] = Object.freeze([]);
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -23,52 +25,183 @@ const RESOLUTIONS: Readonly<Record<Resolution, MeshService['resolution']>> = {
   DYNAMIC_DNS: 'DYNAMIC_DNS',
 };
 
-/** The services of one ServiceEntry, endpoints aside: one for every host and address, in the order written. */
-export function serviceEntryServices(entry: ServiceEntry, mesh: MeshConfig): ServiceFields[] {
-  const { spec } = entry;
-  const namespace = namespaceOf(entry);
-  const resolution = spec.resolution ?? 'NONE';
-  const shared = {
-    namespace,
-    name: entry.metadata.name,
-    registry: 'ServiceEntry',
-    ports: servicePorts(spec.ports),
-    resolution: RESOLUTIONS[resolution],
-    entryResolution: resolution,
-    meshExternal: spec.location !== 'MESH_INTERNAL',
-    headless: false,
-    aliases: NO_NAMES,
-    labels: entry.metadata.labels ?? NO_LABELS,
-    ...(entry.metadata.annotations === undefined ? {} : { annotations: entry.metadata.annotations }),
-    ...(spec.workloadSelector === undefined ? {} : { selector: spec.workloadSelector.labels ?? NO_LABELS }),
-    subjectAltNames: spec.subjectAltNames ?? NO_NAMES,
-    ...exportFields(spec.exportTo, mesh.defaultServiceExportTo),
-    createdAt: createdAt(entry),
-    hasSelector: spec.workloadSelector !== undefined,
-    ref: refOf(entry),
-  } as const;
-  const addresses = serviceAddresses(spec.addresses);
-  const services: ServiceFields[] = [];
-  for (const hostname of spec.hosts) {
-    const autoAllocatedAddresses = addresses === undefined ? autoAllocated(entry, hostname, mesh) : NO_NAMES;
-    for (const defaultAddress of addresses ?? [UNSPECIFIED_ADDRESS]) {
-      services.push({ ...shared, hostname, defaultAddress, addresses: [defaultAddress], autoAllocatedAddresses });
-    }
+/** Everything that the services of one ServiceEntry have in common. */
+class EntryFacts {
+  readonly entry: ServiceEntry;
+  readonly namespace: string;
+  readonly ports: readonly MeshServicePort[];
+  readonly resolution: MeshService['resolution'];
+  readonly exportTo: ReadonlySet<string>;
+  readonly createdAt: number;
+  readonly context: EntryContext;
+  #ref: ResourceRef | undefined;
+
+  constructor(entry: ServiceEntry, context: EntryContext) {
+    this.entry = entry;
+    this.namespace = namespaceOf(entry);
+    this.ports = servicePorts(entry.spec.ports);
+    this.resolution = RESOLUTIONS[entry.spec.resolution ?? 'NONE'];
+    this.exportTo = context.exportTo(entry);
+    this.createdAt = createdAt(entry);
+    this.context = context;
+  }
+
+  get ref(): ResourceRef {
+    this.#ref ??= refOf(this.entry);
+    return this.#ref;
+  }
+}
+
+/** What the services of all ServiceEntries of a mesh have in common. */
+export interface EntryContext {
+  readonly mesh: MeshConfig;
+  readonly workloads: WorkloadIndex;
+  readonly endpoints: EndpointRegistry;
+  /** Effective, for a ServiceEntry. */
+  readonly exportTo: (entry: ServiceEntry) => ReadonlySet<string>;
+}
+
+/**
+ * One host of a ServiceEntry at one address. Most of a large mesh is never asked for, so that only what every listener
+ * needs is kept and the rest is read from the ServiceEntry on demand.
+ */
+class EntryService implements MeshService, EndpointSource {
+  readonly hostname: string;
+  readonly defaultAddress: string;
+  readonly #facts: EntryFacts;
+  #endpoints: readonly MeshEndpoint[] | undefined;
+
+  constructor(facts: EntryFacts, hostname: string, defaultAddress: string) {
+    this.hostname = hostname;
+    this.defaultAddress = defaultAddress;
+    this.#facts = facts;
+  }
+
+  get registry(): 'ServiceEntry' {
+    return 'ServiceEntry';
+  }
+
+  get namespace(): string {
+    return this.#facts.namespace;
+  }
+
+  get name(): string {
+    return this.#facts.entry.metadata.name;
+  }
+
+  get ports(): readonly MeshServicePort[] {
+    return this.#facts.ports;
+  }
+
+  get resolution(): MeshService['resolution'] {
+    return this.#facts.resolution;
+  }
+
+  get entryResolution(): Resolution {
+    return this.#facts.entry.spec.resolution ?? 'NONE';
+  }
+
+  get addresses(): readonly string[] {
+    return [this.defaultAddress];
+  }
+
+  get autoAllocatedAddresses(): readonly string[] {
+    const { entry, context } = this.#facts;
+    return isGiven(entry.spec.addresses) ? NO_NAMES : autoAllocated(entry, this.hostname, context.mesh);
+  }
+
+  get meshExternal(): boolean {
+    return this.#facts.entry.spec.location !== 'MESH_INTERNAL';
+  }
+
+  get headless(): boolean {
+    return false;
+  }
+
+  get aliases(): readonly string[] {
+    return NO_NAMES;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#facts.entry.metadata.labels ?? NO_LABELS;
+  }
+
+  get annotations(): Readonly<Record<string, string>> | undefined {
+    return this.#facts.entry.metadata.annotations;
+  }
+
+  get selector(): Readonly<Record<string, string>> | undefined {
+    const { workloadSelector } = this.#facts.entry.spec;
+    return workloadSelector === undefined ? undefined : (workloadSelector.labels ?? NO_LABELS);
+  }
+
+  get hasSelector(): boolean {
+    return this.#facts.entry.spec.workloadSelector !== undefined;
+  }
+
+  get subjectAltNames(): readonly string[] {
+    return this.#facts.entry.spec.subjectAltNames ?? NO_NAMES;
+  }
+
+  get exportTo(): ReadonlySet<string> {
+    return this.#facts.exportTo;
+  }
+
+  get exportedByDefault(): boolean {
+    return !isGiven(this.#facts.entry.spec.exportTo);
+  }
+
+  get createdAt(): number {
+    return this.#facts.createdAt;
+  }
+
+  get ref(): ResourceRef {
+    return this.#facts.ref;
+  }
+
+  get endpoints(): readonly MeshEndpoint[] {
+    const { context, namespace } = this.#facts;
+    this.#endpoints ??= gatherEndpoints(context.endpoints, this.hostname, namespace);
+    return this.#endpoints;
+  }
+
+  get origin(): object {
+    return this.#facts.entry;
+  }
+
+  ownEndpoints(): readonly MeshEndpoint[] {
+    return serviceEntryEndpoints(this.#facts.entry, this.hostname, this.#facts.context.workloads);
+  }
+}
+
+/** The services of one ServiceEntry: one for every host and address, in the order written. Hosts keep their letter case. */
+export function serviceEntryServices(
+  entry: ServiceEntry,
+  context: EntryContext,
+): readonly (MeshService & EndpointSource)[] {
+  const facts = new EntryFacts(entry, context);
+  const addresses = serviceAddresses(entry.spec.addresses);
+  const services: EntryService[] = [];
+  for (const host of entry.spec.hosts) {
+    for (const address of addresses) services.push(new EntryService(facts, host, address));
   }
   return services;
 }
 
-function servicePorts(ports: readonly ServicePortSpec[] = []): MeshServicePort[] {
-  return ports.map((port) => {
-    const { name, number, targetPort } = port;
-    const protocol = parseProtocol(port.protocol);
-    return targetPort === undefined ? { name, port: number, protocol } : { name, port: number, protocol, targetPort };
+function isGiven(list: readonly string[] | undefined): boolean {
+  return list !== undefined && list.length > 0;
+}
+
+function servicePorts(ports: readonly ServicePortSpec[] = []): readonly MeshServicePort[] {
+  return ports.map(({ name, number: port, protocol: text, targetPort }) => {
+    const protocol = parseProtocol(text);
+    return targetPort === undefined ? { name, port, protocol } : { name, port, protocol, targetPort };
   });
 }
 
-/** Blocks of one address become that address; what is neither address nor block is left out. Undefined: none given. */
-function serviceAddresses(addresses: readonly string[] | undefined): readonly string[] | undefined {
-  if (addresses === undefined || addresses.length === 0) return undefined;
+/** Blocks of one address become that address; what is neither address nor block is left out. */
+function serviceAddresses(addresses: readonly string[] | undefined): readonly string[] {
+  if (addresses === undefined || addresses.length === 0) return NO_ADDRESS;
   return addresses.flatMap((text) => {
     if (parseIp(text) !== undefined) return [text];
     const cidr = parseCidr(text);

@@ -1,32 +1,51 @@
+import { effectiveExportTo } from '../match/visibility.ts';
 import type { MeshConfig } from '../model/mesh-config.ts';
-import { compareText } from './age.ts';
-import type { MeshEndpoint, MeshService } from './compiled.ts';
+import type { ServiceEntry } from '../model/service-entry.ts';
+import { compareText, namespaceOf } from './age.ts';
+import type { MeshService } from './compiled.ts';
 import { KubernetesEndpoints, kubernetesService } from './kubernetes-service-index.ts';
 import { narrowExport, serviceEntryVisibility } from './namespace-policy.ts';
-import { RegisteredService, reshape, type ServiceFields } from './registered-service.ts';
-import { serviceEntryEndpoints, serviceEntryServices } from './service-entry-index.ts';
+import {
+  gatherEndpoints,
+  originalOf,
+  RegisteredService,
+  reshape,
+  type EndpointRegistry,
+  type EndpointSource,
+} from './registered-service.ts';
+import { serviceEntryServices } from './service-entry-index.ts';
 import { WorkloadIndex } from './workload-index.ts';
 
 /** All services of a mesh, oldest first, and who sees them. Does not depend on who asks. */
 export class ServiceIndex {
   /** Oldest first; of the same age by Istio's service name (a ServiceEntry's host), then namespace, then object. */
   readonly services: readonly MeshService[];
-  readonly #byHost = new Map<string, MeshService[]>();
+  /** The oldest of every host. */
+  readonly #first = new Map<string, MeshService>();
+  /** All of the hosts that several services have. */
+  readonly #shared = new Map<string, MeshService[]>();
   readonly #publicServices: MeshService[] = [];
   readonly #privateTo = new Map<string, MeshService[]>();
   readonly #exportedTo = new Map<string, MeshService[]>();
 
   constructor(services: readonly MeshService[]) {
-    const sorted = services.every(
-      (service, at) => at === 0 || compareServices(services[at - 1] ?? service, service) <= 0,
-    )
-      ? services
-      : [...services].sort(compareServices);
-    this.services = resolveAliases(sorted);
+    this.services = resolveAliases(isSorted(services) ? services : [...services].sort(compareServices));
     for (const service of this.services) {
-      append(this.#byHost, service.hostname, service);
+      const { hostname } = service;
+      const first = this.#first.get(hostname);
+      if (first === undefined) this.#first.set(hostname, service);
+      else {
+        const shared = this.#shared.get(hostname);
+        if (shared === undefined) this.#shared.set(hostname, [first, service]);
+        else shared.push(service);
+      }
       this.#export(service);
     }
+  }
+
+  /** The one service of every host, where no host has two and everyone sees all; undefined elsewhere. */
+  get undisputed(): ReadonlyMap<string, MeshService> | undefined {
+    return this.#shared.size === 0 && this.#publicServices.length === this.services.length ? this.#first : undefined;
   }
 
   /** What a namespace sees: what was exported to it alone first, then what everyone sees, each in order of age. */
@@ -39,7 +58,10 @@ export class ServiceIndex {
 
   /** Every service of a host, whoever sees it, oldest first. */
   ofHost(hostname: string): readonly MeshService[] {
-    return this.#byHost.get(hostname) ?? [];
+    const shared = this.#shared.get(hostname);
+    if (shared !== undefined) return shared;
+    const first = this.#first.get(hostname);
+    return first === undefined ? [] : [first];
   }
 
   /** The one that stands for a host in each namespace: a Kubernetes Service, else the oldest. */
@@ -55,10 +77,11 @@ export class ServiceIndex {
   }
 
   #export(service: MeshService): void {
-    const { exportTo, namespace } = service;
+    const { exportTo } = service;
     if (exportTo.has('*')) {
       this.#publicServices.push(service);
     } else if (!exportTo.has('~')) {
+      const { namespace } = service;
       for (const target of exportTo) {
         if (target === '.' || target === namespace) append(this.#privateTo, namespace, service);
         else append(this.#exportedTo, target, service);
@@ -70,46 +93,60 @@ export class ServiceIndex {
 /** The services of a mesh: ServiceEntries and Kubernetes Services. Endpoints are gathered on demand. */
 export function buildServiceIndex(mesh: MeshConfig): ServiceIndex {
   const workloads = new WorkloadIndex(mesh);
-  const services: MeshService[] = [];
   const endpoints = new EndpointSources();
-  const add = (fields: ServiceFields): void => {
-    const { hostname, namespace } = fields;
-    services.push(new RegisteredService(fields, () => endpoints.of(hostname, namespace)));
-  };
+  const services: MeshService[] = [];
   if (mesh.services.length > 0) {
     const kubernetes = new KubernetesEndpoints(mesh);
     for (const service of mesh.services) {
       const fields = kubernetesService(service, mesh);
-      endpoints.add(fields.hostname, fields.namespace, () => kubernetes.of(service, workloads));
-      add(fields);
+      const { hostname, namespace } = fields;
+      endpoints.add(hostname, namespace, { origin: service, ownEndpoints: () => kubernetes.of(service, workloads) });
+      services.push(new RegisteredService(fields, () => gatherEndpoints(endpoints, hostname, namespace)));
     }
   }
   const visibility = serviceEntryVisibility(mesh);
+  const exportTo = (entry: ServiceEntry): ReadonlySet<string> => {
+    const namespace = namespaceOf(entry);
+    const declared = effectiveExportTo(entry.spec.exportTo, mesh.defaultServiceExportTo);
+    return narrowExport(declared, visibility(namespace), namespace);
+  };
+  const context = { mesh, workloads, endpoints, exportTo };
   for (const entry of mesh.serviceEntries) {
-    let hostname: string | undefined;
-    for (const fields of serviceEntryServices(entry, mesh)) {
-      const exportTo = narrowExport(fields.exportTo, visibility(fields.namespace), fields.namespace);
-      if (fields.hostname !== hostname) {
-        hostname = fields.hostname;
-        endpoints.add(hostname, fields.namespace, () => serviceEntryEndpoints(entry, fields.hostname, workloads));
-      }
-      add(exportTo === fields.exportTo ? fields : { ...fields, exportTo });
-    }
+    for (const service of serviceEntryServices(entry, context)) services.push(service);
   }
-  return new ServiceIndex(services);
+  endpoints.index = new ServiceIndex(services);
+  return endpoints.index;
 }
 
-/** Who contributes endpoints to a host of a namespace, in order of loading. */
-class EndpointSources {
-  readonly #sources = new Map<string, (() => readonly MeshEndpoint[])[]>();
+/** Who contributes endpoints to a host: its Kubernetes Services, then its ServiceEntries, oldest first. */
+class EndpointSources implements EndpointRegistry {
+  index: ServiceIndex | undefined;
+  readonly #kubernetes = new Map<string, EndpointSource[]>();
 
-  add(hostname: string, namespace: string, source: () => readonly MeshEndpoint[]): void {
-    append(this.#sources, `${namespace}/${hostname}`, source);
+  add(hostname: string, namespace: string, source: EndpointSource): void {
+    append(this.#kubernetes, `${namespace}/${hostname}`, source);
   }
 
-  of(hostname: string, namespace: string): readonly MeshEndpoint[] {
-    return (this.#sources.get(`${namespace}/${hostname}`) ?? []).flatMap((source) => source());
+  *sourcesOf(hostname: string, namespace: string): Iterable<EndpointSource> {
+    yield* this.#kubernetes.get(`${namespace}/${hostname}`) ?? [];
+    for (const service of this.index?.ofHost(hostname) ?? []) {
+      const source = originalOf(service);
+      if (service.namespace === namespace && isSource(source)) yield source;
+    }
   }
+}
+
+function isSource(service: MeshService): service is MeshService & EndpointSource {
+  return 'ownEndpoints' in service;
+}
+
+function isSorted(services: readonly MeshService[]): boolean {
+  let previous: MeshService | undefined;
+  for (const service of services) {
+    if (previous !== undefined && compareServices(previous, service) > 0) return false;
+    previous = service;
+  }
+  return true;
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -11,7 +11,7 @@ import { DestinationRuleIndex } from './destination-rule-index.ts';
 import { bestVirtualServices, EgressImport, keepOneNamespace } from './egress-import.ts';
 import { discoveredResources } from './namespace-policy.ts';
 import { reshape } from './registered-service.ts';
-import { ScopeServices } from './scope-services.ts';
+import { ScopeServices, unmergedByHost } from './scope-services.ts';
 import { buildServiceIndex, type ServiceIndex } from './service-index.ts';
 import { destinationHosts, MESH_GATEWAY, VirtualServiceIndex } from './virtual-service-index.ts';
 
@@ -58,10 +58,11 @@ export function scopeOf(
     : findSidecar(registry.sidecars, mesh, workload),
 ): Scope {
   const isRouter = workload.type === 'router';
-  const egress = isRouter ? [] : egressScopes(registry, workload.namespace, sidecar);
+  const { namespace } = workload;
+  const egress = isRouter ? [] : egressScopes(registry, namespace, sidecar);
   const services = isRouter
-    ? ScopeServices.unmerged(registry.services.visibleFrom(workload.namespace))
-    : importedServices(registry.services, egress, workload.namespace);
+    ? gatewayServices(registry.services, namespace)
+    : importedServices(registry.services, egress, namespace);
   const rules = new Map<string, MergedDestinationRule | undefined>();
   const destinationRule = (service: MeshService): MergedDestinationRule | undefined => {
     const key = `${service.namespace}/${service.hostname}`;
@@ -73,7 +74,7 @@ export function scopeOf(
   const clusters = new ClusterIndex({
     mesh,
     workload,
-    services,
+    servicesOf: services.ofHost,
     destinationRule,
     isClusterLocal: clusterLocalHosts(mesh),
   });
@@ -133,8 +134,9 @@ function egressScopes(registry: Registry, namespace: string, sidecar: Sidecar | 
   const visible = registry.services.visibleFrom(namespace);
   const rules = registry.virtualServices.forGateway(namespace, MESH_GATEWAY);
   const listeners = sidecar?.spec.egress ?? [];
-  if (listeners.length === 0) return [egressScope(undefined, visible, rules, namespace)];
-  return listeners.map((listener) => egressScope(listener, visible, rules, namespace));
+  const isUndisputed = registry.services.undisputed !== undefined;
+  if (listeners.length === 0) return [egressScope(undefined, visible, rules, namespace, isUndisputed)];
+  return listeners.map((listener) => egressScope(listener, visible, rules, namespace, isUndisputed));
 }
 
 function egressScope(
@@ -142,6 +144,7 @@ function egressScope(
   visible: readonly MeshService[],
   rules: EgressScope['virtualServices'],
   namespace: string,
+  isUndisputed: boolean,
 ): EgressScope {
   const imports = listener === undefined ? undefined : new EgressImport(listener.hosts, namespace);
   const onlyPort = listener === undefined ? undefined : matchedPort(listener);
@@ -152,7 +155,7 @@ function egressScope(
           const found = imports.service(service);
           return (onlyPort === undefined || found === undefined ? found : withPorts(found, new Set([onlyPort]))) ?? [];
         });
-  const services = keepOneNamespace(imported, namespace);
+  const services = isUndisputed ? imported : keepOneNamespace(imported, namespace);
   const virtualServices = imports === undefined ? rules : rules.filter((rule) => imports.hasVirtualService(rule));
   return {
     ...(listener === undefined ? {} : { listener }),
@@ -175,11 +178,36 @@ function withPorts(service: MeshService, numbers: ReadonlySet<number>): MeshServ
   return ports.length === service.ports.length ? service : reshape(service, { ports });
 }
 
+interface VisibleServices {
+  readonly list: readonly MeshService[];
+  readonly byHost: ReadonlyMap<string, MeshService>;
+  readonly ofHost: (host: string) => readonly MeshService[];
+}
+
+function gatewayServices(index: ServiceIndex, namespace: string): VisibleServices {
+  const list = index.visibleFrom(namespace);
+  const position = new Map(list.map((service, at) => [service, at]));
+  return {
+    list,
+    byHost: index.undisputed ?? unmergedByHost(list),
+    ofHost: (host) =>
+      index
+        .ofHost(host)
+        .filter((service) => position.has(service))
+        .sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0)),
+  };
+}
+
 /** The imported services of all listeners, and those that imported VirtualServices lead to. */
-function importedServices(index: ServiceIndex, egress: readonly EgressScope[], namespace: string): ScopeServices {
-  const services = new ScopeServices();
+function importedServices(index: ServiceIndex, egress: readonly EgressScope[], namespace: string): VisibleServices {
+  const [only] = egress;
+  const everything = index.undisputed;
+  const services =
+    everything !== undefined && egress.length === 1 && only?.services === index.visibleFrom(namespace)
+      ? ScopeServices.of(only.services, everything)
+      : new ScopeServices();
   for (const { listener, services: imported, virtualServices } of egress) {
-    for (const service of imported) services.add(service);
+    if (imported !== services.list) for (const service of imported) services.add(service);
     const onlyPort = listener === undefined ? undefined : matchedPort(listener);
     for (const virtualService of virtualServices) {
       for (const [host, ports] of destinationHosts(virtualService, namespace)) {
@@ -191,7 +219,15 @@ function importedServices(index: ServiceIndex, egress: readonly EgressScope[], n
       }
     }
   }
-  return services;
+  const { list, byHost } = services;
+  return {
+    list,
+    byHost,
+    ofHost: (host) => {
+      const service = byHost.get(host);
+      return service === undefined ? [] : [service];
+    },
+  };
 }
 
 /** The service that a destination means: of the client's own namespace, else the best of those it sees. */
