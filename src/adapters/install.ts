@@ -6,6 +6,7 @@ import type { Guard } from './seam.ts';
 import { installSocketConnect } from './socket-connect.ts';
 import { installServername } from './socket-servername.ts';
 import { installTcpHandle } from './tcp-handle.ts';
+import { installUndici } from './undici.ts';
 
 /** Where all copies of this package, ESM and CommonJS, of whatever version, find the one installation of a process. */
 const STATE: unique symbol = Symbol.for('sidecarless.state.v1');
@@ -28,6 +29,7 @@ const SEAMS: readonly InstallSeam[] = [
   installServername,
   installDnsLookup,
   installHttp,
+  installUndici,
 ];
 
 /**

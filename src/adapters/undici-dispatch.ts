@@ -165,7 +165,8 @@ export class UndiciDispatches {
     // Its connections are its own affair (a proxy, a custom connector): each is decided where it is dialled. TLS that
     // the policy demands cannot be put under it.
     if (found === undefined) {
-      if (target?.tls !== undefined) throw new Error('this dispatcher makes its own connections: TLS cannot be originated');
+      if (target?.tls !== undefined)
+        throw new Error('this dispatcher makes its own connections: TLS cannot be originated');
       return this.#pass(token, () => call.dispatch(options, handler));
     }
     options.origin = found.origin;

@@ -1,4 +1,5 @@
 import type { Connection } from '../core/model/connection.ts';
+import type { LocalReply } from '../core/model/decision.ts';
 import { EgressTimeoutError } from '../errors.ts';
 import { applyHeaderOperations } from '../upstream/header-operations.ts';
 import { RetryState } from '../upstream/retry.ts';
@@ -77,7 +78,7 @@ export class GovernedDispatch {
     this.#observe(verdict.exchange);
     const act = (): void => {
       if (verdict.kind === 'fail') this.fail(verdict.error);
-      else this.#reply(() => giveReply(this.client, verdict.reply, this.request.connection, this));
+      else this.#reply(verdict.reply);
     };
     if (verdict.delayMs === undefined || verdict.delayMs <= 0) setImmediate(act);
     else setTimeout(act, verdict.delayMs);
@@ -94,7 +95,16 @@ export class GovernedDispatch {
   }
 
   onSocket(socket: ObservedSocket): void {
-    if (this.exchange) noteSocket(this.exchange, socket);
+    if (!this.exchange) return;
+    noteSocket(this.exchange, socket);
+    // Without a target of the policy the address is the one that the application asked for.
+    if (!this.#plan?.target) this.exchange.destinationAddress = this.exchange.upstreamHost;
+  }
+
+  onBodySent(chunk: unknown): void {
+    if (this.exchange && chunk instanceof Uint8Array && bodyLength(this.request.body) === 0)
+      this.exchange.bytesReceived += chunk.byteLength;
+    this.client.bodySent(chunk);
   }
 
   onRequestSent(): void {
@@ -165,7 +175,7 @@ export class GovernedDispatch {
   }
 
   #sendTry(target: UpstreamTarget | undefined): void {
-    if (this.exchange) this.exchange.attempts += 1;
+    if (this.exchange && this.#try !== undefined) this.exchange.attempts += 1;
     if (target) this.#tried.push(target);
     const one = new Try(this, this.#retries?.perTryTimeoutMs);
     this.#try = one;
@@ -180,7 +190,6 @@ export class GovernedDispatch {
       return false;
     }
     this.#try?.retire();
-    this.#try = undefined;
     setTimeout(() => {
       if (!this.#done) this.#sendTry(this.#plan?.nextTarget?.(this.#tried) ?? this.#plan?.target);
     }, waitMs);
@@ -208,16 +217,16 @@ export class GovernedDispatch {
     const one = this.#try;
     one?.retire(error);
     if (this.#headGiven || this.#plan?.timeoutAs === 'error') return this.fail(error);
-    const reply = { status: 504, body: 'upstream request timeout' };
-    this.#reply(() => giveReply(this.client, reply, this.request.connection, this));
+    this.#reply({ status: 504, body: 'upstream request timeout' });
   }
 
   /** INVARIANT: what a client's handler throws becomes its own error, never an uncaught exception of ours. */
-  #reply(give: () => void): void {
+  #reply(reply: LocalReply): void {
     if (this.#done || this.#aborted) return;
     this.#stopClocks();
     try {
-      give();
+      const sent = giveReply(this.client, reply, this.request.connection, this);
+      if (this.exchange) this.exchange.bytesSent = sent;
       this.#done = true;
       this.#end();
     } catch (error) {

@@ -13,8 +13,11 @@ interface Starter {
 
 const NO_TRAILERS = toResponseHead([]);
 
-/** Answers a client as an upstream would have, through its own handler. May throw what the handler throws. */
-export function giveReply(client: ClientHandler, reply: LocalReply, connection: Connection, starter: Starter): void {
+/**
+ * Answers a client as an upstream would have, through its own handler; gives the bytes of the body. May throw what the
+ * handler throws.
+ */
+export function giveReply(client: ClientHandler, reply: LocalReply, connection: Connection, starter: Starter): number {
   const { request } = connection;
   const type = request?.headers['content-type'];
   const isGrpc = typeof type === 'string' && /^application\/grpc($|[+;])/.test(type);
@@ -25,13 +28,15 @@ export function giveReply(client: ClientHandler, reply: LocalReply, connection: 
   headers.push(['date', new Date().toUTCString()]);
   const status = grpc ? 200 : reply.status;
   starter.start({});
-  if (starter.aborted) return;
+  const sent = method === 'HEAD' ? 0 : body.length;
+  if (starter.aborted) return 0;
   let given = false;
   const finish = (): void => {
     if (given || starter.aborted) return;
     given = true;
-    if (body.length > 0 && method !== 'HEAD') client.data(body);
+    if (sent > 0) client.data(body);
     client.end(NO_TRAILERS);
   };
   if (client.head(status, toResponseHead(headers), STATUS_CODES[status] ?? '', finish)) finish();
+  return sent;
 }

@@ -57,7 +57,11 @@ export class TargetAgents {
     return `${this.#guard.generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''}`;
   }
 
-  #make(Agent: AgentClass, options: Record<PropertyKey, unknown>, { connection, target, address }: Detour): TargetAgent {
+  #make(
+    Agent: AgentClass,
+    options: Record<PropertyKey, unknown>,
+    { connection, target, address }: Detour,
+  ): TargetAgent {
     const { host, port, transport = 'tcp' } = connection;
     const guard = this.#guard;
     const mark = decidedSocket({

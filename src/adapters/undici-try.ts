@@ -70,7 +70,7 @@ export class Try implements TryListener {
   }
 
   bodySent(chunk: unknown): void {
-    if (this.#live) this.#governed.client.bodySent(chunk);
+    if (this.#live) this.#governed.onBodySent(chunk);
   }
 
   requestSent(): void {

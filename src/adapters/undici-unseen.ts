@@ -49,7 +49,8 @@ function refuse(guard: Guard, request: CreatedRequest, error: unknown, exchange:
 function connectionOf(request: CreatedRequest): Connection | undefined {
   const origin = parseOrigin(request.origin);
   if (origin === undefined || request.method === 'CONNECT') return undefined;
-  const headers = typeof request.headers === 'string' ? readBlock(request.headers) : readRequestHeaders(request.headers);
+  const headers =
+    typeof request.headers === 'string' ? readBlock(request.headers) : readRequestHeaders(request.headers);
   const secure = origin.protocol === 'https:';
   const authority = typeof request.host === 'string' && request.host !== '' ? request.host : origin.authority;
   const sni = secure ? serverNameOf(request.servername ?? undefined, origin.host, authority) : undefined;

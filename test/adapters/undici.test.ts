@@ -1,0 +1,267 @@
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EgressDeniedError } from '../../src/errors.ts';
+import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
+import { entry, Lab, routes } from './undici-lab.ts';
+import type { LabServer } from './undici-lab.ts';
+
+let lab: Lab;
+let server: LabServer;
+let origin: string;
+
+beforeEach(async () => {
+  lab = new Lab();
+  server = await lab.serve();
+  origin = `http://api.example.com:${server.port}`;
+});
+
+afterEach(() => lab.close());
+
+/** The Agent of the copy of undici inside Node. */
+function builtInAgent(): AgentClass {
+  void globalThis.Response;
+  const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
+  const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
+  return dispatcher?.constructor as AgentClass;
+}
+
+async function causeOf(promise: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(TypeError);
+  expect((error as Error).message).toBe('fetch failed');
+  return (error as Error).cause;
+}
+
+describe('fetch', () => {
+  it('reaches what the policy admits, and is logged', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const response = await fetch(`${origin}/a?b=1`, { method: 'POST', body: 'hello' });
+    expect([response.status, await response.text()]).toEqual([200, 'answer to /a?b=1']);
+    expect(server.seen).toMatchObject([{ method: 'POST', url: '/a?b=1', body: 'hello' }]);
+    expect(lab.lines).toHaveLength(1);
+    expect(lab.lines[0]).toContain('"POST /a?b=1 HTTP/1.1" 200 - via_upstream - "-" 5 16 ');
+    expect(lab.lines[0]).toContain(`"127.0.0.1:${server.port}" outbound|${server.port}||api.example.com 127.0.0.1:`);
+  });
+
+  it('fails with the denial as its cause, and nothing leaves', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const cause = await causeOf(fetch(`http://127.0.0.1:${server.port}/`));
+    expect(cause).toBeInstanceOf(EgressDeniedError);
+    expect(cause).toMatchObject({ code: 'ERR_EGRESS_DENIED', host: '127.0.0.1', port: server.port });
+    expect((cause as Error).message).toContain(`no ServiceEntry admits host 127.0.0.1 port ${server.port}`);
+    expect([server.connections, server.seen.length]).toEqual([0, 0]);
+    expect(lab.lines).toHaveLength(1);
+    expect(lab.lines[0]).toContain('"GET / HTTP/1.1" 502 - direct_response');
+  });
+
+  it('is answered as by a sidecar, or reset, when that is asked for', async () => {
+    const egress = lab.egress(entry('api.example.com', server.port), { denyAs: 'response' });
+    const uninstall = egress.install();
+    expect((await fetch(`http://evil.example.com:${server.port}/`)).status).toBe(502);
+    uninstall();
+    egress.close();
+    lab.egress(entry('api.example.com', server.port), { denyAs: 'reset' }).install();
+    expect(await causeOf(fetch('http://evil.example.com/'))).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  it('is decided again on a pooled connection after an update', async () => {
+    const egress = lab.egress(entry('api.example.com', server.port));
+    egress.install();
+    await (await fetch(origin)).text();
+    egress.update(lab.config(entry('other.example.com', server.port)));
+    expect(await causeOf(fetch(origin))).toBeInstanceOf(EgressDeniedError);
+    egress.update(lab.config(entry('api.example.com', server.port)));
+    expect((await fetch(origin)).status).toBe(200);
+    expect(server.seen).toHaveLength(2);
+  });
+
+  it('is decided anew at each hop of a redirect', async () => {
+    const hop = await lab.serve((_, response) =>
+      response.writeHead(302, { location: 'http://evil.example.com/' }).end(),
+    );
+    lab.egress(entry('api.example.com', hop.port)).install();
+    const cause = await causeOf(fetch(`http://api.example.com:${hop.port}/`));
+    expect(cause).toMatchObject({ code: 'ERR_EGRESS_DENIED', host: 'evil.example.com' });
+    expect(hop.seen).toHaveLength(1);
+  });
+
+  it('leaves nothing behind after many denials', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const before = process.getActiveResourcesInfo().length;
+    for (let index = 0; index < 200; index += 1) await causeOf(fetch('http://evil.example.com/'));
+    await new Promise(setImmediate);
+    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before + 2);
+    expect(server.connections).toBe(0);
+  });
+
+  it('can be aborted while it waits', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const controller = new AbortController();
+    const promise = fetch(`${origin}/slow`, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    await expect(promise).rejects.toMatchObject({ name: 'AbortError' });
+    await expect.poll(() => lab.ended.map(({ responseFlags }) => responseFlags)).toEqual(['DC']);
+  });
+
+  it('streams a body that is not in memory', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('one '));
+        controller.enqueue(Buffer.from('two'));
+        controller.close();
+      },
+    });
+    await fetch(origin, { method: 'PUT', body, duplex: 'half' } as RequestInit);
+    expect(server.seen[0]?.body).toBe('one two');
+  });
+
+  it('tells the reason of a connection that does not come about', async () => {
+    const gone = createServer();
+    const { port } = await lab.listen(gone);
+    await new Promise((resolve) => gone.close(resolve));
+    lab.egress(entry('api.example.com', port)).install();
+    expect(await causeOf(fetch(`http://api.example.com:${port}/`))).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(lab.ended[0]).toMatchObject({ responseCode: 503, responseFlags: expect.stringContaining('UF') });
+    gone.listen(0);
+  });
+});
+
+describe('routes', () => {
+  const to = '{ destination: { host: api.example.com } }';
+
+  it('answer 504 when their time is up, and only then', async () => {
+    const timeout = routes('api.example.com', `{ timeout: 0.2s, route: [${to}] }`);
+    lab.egress(entry('api.example.com', server.port) + timeout).install();
+    const slow = await fetch(`${origin}/slow`);
+    expect([slow.status, await slow.text()]).toEqual([504, 'upstream request timeout']);
+    expect(lab.lines[0]).toContain('504 UT response_timeout - "-" 0 24 ');
+    expect((await fetch(`${origin}/quick`)).status).toBe(200);
+  });
+
+  it('fail as errors when their time is up, if that is asked for', async () => {
+    const timeout = routes('api.example.com', `{ timeout: 0.1s, route: [${to}] }`);
+    lab.egress(entry('api.example.com', server.port) + timeout, { timeoutAs: 'error' }).install();
+    expect(await causeOf(fetch(`${origin}/slow`))).toMatchObject({ code: 'ERR_EGRESS_TIMEOUT', timeoutMs: 100 });
+  });
+
+  it('rewrite path and host, and change headers both ways', async () => {
+    const headers =
+      '{ request: { set: { x-a: b }, remove: [x-gone] }, response: { add: { x-r: s }, remove: [x-upstream] } }';
+    const rewrite = '{ uri: /new, authority: other.example.com }';
+    const route = `{ match: [{ uri: { prefix: /old } }], rewrite: ${rewrite}, headers: ${headers}, route: [${to}] }`;
+    lab.egress(entry('api.example.com', server.port) + routes('api.example.com', route)).install();
+    const response = await fetch(`${origin}/old/x?y=1`, { headers: { 'X-Gone': '1' } });
+    expect(server.seen[0]).toMatchObject({ url: '/new/x?y=1', headers: { host: 'other.example.com', 'x-a': 'b' } });
+    expect(server.seen[0]?.headers['x-gone']).toBeUndefined();
+    expect([response.headers.get('x-r'), response.headers.get('x-upstream')]).toEqual(['s', null]);
+    expect(response.url).toBe(`${origin}/old/x?y=1`);
+    expect(lab.lines[0]).toContain('"GET /old/x?y=1 HTTP/1.1" 200');
+  });
+
+  it('answer by themselves: redirect and direct response', async () => {
+    const redirect = '{ match: [{ uri: { exact: /gone } }], redirect: { uri: /here } }';
+    const direct = '{ match: [{ uri: { exact: /tea } }], directResponse: { status: 418, body: { string: short } } }';
+    const rest = `{ route: [${to}] }`;
+    lab.egress(entry('api.example.com', server.port) + routes('api.example.com', redirect, direct, rest)).install();
+    const moved = await fetch(`${origin}/gone`, { redirect: 'manual' });
+    expect([moved.status, moved.headers.get('location')]).toEqual([301, `${origin}/here`]);
+    const tea = await fetch(`${origin}/tea`);
+    expect([tea.status, await tea.text()]).toEqual([418, 'short']);
+    expect(server.seen).toHaveLength(0);
+    expect(await (await fetch(`${origin}/gone`)).text()).toBe('answer to /here');
+  });
+
+  it('lead to endpoints and ports of the policy, with the host that was asked for', async () => {
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${server.port} } }]`;
+    lab.egress(entry('static.nowhere.test', 80, endpoints)).install();
+    for (const path of ['/1', '/2', '/3', '/4'])
+      expect(await (await fetch(`http://static.nowhere.test${path}`)).text()).toBe(`answer to ${path}`);
+    expect(new Set(server.seen.map(({ headers }) => headers.host))).toEqual(new Set(['static.nowhere.test']));
+    expect(server.connections).toBeLessThan(4);
+  });
+
+  it('share requests among destinations by weight', async () => {
+    const other = await lab.serve();
+    const split = `{ route: [{ destination: { host: api.example.com }, weight: 75 }, { destination: { host: b.example.com, port: { number: 80 } }, weight: 25 }] }`;
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${other.port} } }]`;
+    const draws = [0.1, 0.5, 0.74, 0.76, 0.9];
+    let turn = 0;
+    const random = (): number => draws[turn++ % draws.length] ?? 0;
+    lab
+      .egress(
+        entry('api.example.com', server.port) +
+          entry('b.example.com', 80, endpoints) +
+          routes('api.example.com', split),
+        { random },
+      )
+      .install();
+    for (let index = 0; index < draws.length; index += 1) {
+      turn = index;
+      await (await fetch(origin)).text();
+    }
+    expect([server.seen.length, other.seen.length]).toEqual([3, 2]);
+  });
+
+  it('try again what their conditions name, and give the last answer', async () => {
+    let failures = 2;
+    const flaky = await lab.serve((_, response) => {
+      response.statusCode = failures-- > 0 ? 503 : 200;
+      response.end('done');
+    });
+    const retry = `{ retries: { attempts: 2, retryOn: gateway-error, backoff: 1ms }, route: [${to}] }`;
+    lab.egress(entry('api.example.com', flaky.port) + routes('api.example.com', retry)).install();
+    const url = `http://api.example.com:${flaky.port}/`;
+    expect(await (await fetch(url)).text()).toBe('done');
+    expect(flaky.seen).toHaveLength(3);
+    expect(lab.ended[0]?.attempts).toBe(3);
+    failures = 9;
+    const last = await fetch(url);
+    expect([last.status, await last.text()]).toEqual([503, 'done']);
+    expect(lab.ended[1]).toMatchObject({ attempts: 3, responseFlags: 'URX' });
+  });
+
+  it('inject delays and aborts', async () => {
+    const fault = `{ fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }, route: [${to}] }`;
+    lab.egress(entry('api.example.com', server.port) + routes('api.example.com', fault)).install();
+    const response = await fetch(origin);
+    expect([response.status, await response.text()]).toEqual([418, 'fault filter abort']);
+    expect(lab.lines[0]).toContain('418 FI fault_filter_abort');
+    expect(server.seen).toHaveLength(0);
+  });
+});
+
+describe('other dispatchers of the same copy', () => {
+  it('are governed as well: an Agent of one connection that queues', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const dispatcher = new (builtInAgent())({ connections: 2, pipelining: 1 });
+    const all = Array.from({ length: 10 }, (_, n) => fetch(`${origin}/${n}`, { dispatcher } as RequestInit));
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual(Array(10).fill(200));
+    expect(lab.ended).toHaveLength(10);
+    expect(await causeOf(fetch('http://evil.example.com/', { dispatcher } as RequestInit))).toBeInstanceOf(
+      EgressDeniedError,
+    );
+    await dispatcher.close?.();
+  });
+
+  it('can be governed alone, by an interceptor', async () => {
+    const egress = lab.egress(entry('api.example.com', server.port));
+    const agent = new (builtInAgent())({}) as Dispatcher & { compose: (...all: unknown[]) => Dispatcher };
+    const dispatcher = agent.compose(egress.interceptor());
+    expect((await fetch(origin, { dispatcher } as RequestInit)).status).toBe(200);
+    const denied = `http://127.0.0.1:${server.port}/`;
+    expect(await causeOf(fetch(denied, { dispatcher } as RequestInit))).toBeInstanceOf(EgressDeniedError);
+    expect((await fetch(denied)).status).toBe(200);
+    await agent.close?.();
+  });
+
+  it('are left alone after uninstalling', async () => {
+    const uninstall = lab.egress(entry('api.example.com', server.port)).install();
+    await causeOf(fetch(`http://127.0.0.1:${server.port}/`));
+    uninstall();
+    expect((await fetch(`http://127.0.0.1:${server.port}/`)).status).toBe(200);
+  });
+});
