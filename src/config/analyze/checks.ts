@@ -17,6 +17,16 @@ import { sidecarSelector } from './sidecar-selector.ts';
 import { subsetPods } from './subset-pods.ts';
 import { virtualServiceGateway } from './virtual-service-gateway.ts';
 
+import { shadowedRoute } from './shadowed-route.ts';
+import { publicSuffix } from './public-suffix.ts';
+import { everyAddress } from './every-address.ts';
+import { tlsOrigination } from './tls-origination.ts';
+import { unknownHost } from './unknown-host.ts';
+import { hiddenExport } from './hidden-export.ts';
+import { httpOnTlsPort } from './http-on-tls-port.ts';
+import { openTcpPort } from './open-tcp-port.ts';
+import { overlappingAddresses } from './overlapping-addresses.ts';
+
 /** Every check, in the order of docs/checks.md. */
 export const checks: readonly Check[] = [
   schema,
@@ -36,4 +46,13 @@ export const checks: readonly Check[] = [
   gatewayPort,
   gatewayCredential,
   duplicateCertificate,
+  shadowedRoute,
+  publicSuffix,
+  everyAddress,
+  tlsOrigination,
+  unknownHost,
+  hiddenExport,
+  httpOnTlsPort,
+  openTcpPort,
+  overlappingAddresses,
 ];

@@ -21,7 +21,7 @@ export const conflictingGateway: Check = {
       const known =
         listening.some((other) => selectorText(other.spec.selector).includes(selector)) &&
         analysis.all('Pod').some(({ labels }) => selects(gateway.spec.selector, labels));
-      if (selector !== '' && !known) reportUnselected(analysis, gateway);
+      if (selector !== '' && !known && analysis.all('Pod').length > 0) reportUnselected(analysis, gateway);
       else checkServers(analysis, gateway, listening);
     }
   },

@@ -10,6 +10,8 @@ export const gatewayCredential: Check = {
   codes: ['IST0101', 'IST0161'],
   istio: 'gateway.SecretAnalyzer',
   run(analysis) {
+    // Without any pod, nothing is known of pods.
+    if (analysis.all('Pod').length === 0) return;
     const secrets = new Map(analysis.secrets().map((secret) => [secret.fullName, secret]));
     for (const gateway of analysis.all('Gateway')) {
       const namespace =

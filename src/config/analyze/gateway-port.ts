@@ -9,6 +9,8 @@ export const gatewayPort: Check = {
   codes: ['IST0101', 'IST0162'],
   istio: 'gateway.IngressGatewayPortAnalyzer',
   run(analysis) {
+    // Without any pod, nothing is known of pods.
+    if (analysis.all('Pod').length === 0) return;
     for (const gateway of analysis.all('Gateway')) checkGateway(analysis, gateway);
   },
 };

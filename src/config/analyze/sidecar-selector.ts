@@ -15,7 +15,7 @@ export const sidecarSelector: Check = {
     const selecting = analysis.all('Sidecar').filter((sidecar) => !isDefault(sidecar));
     const pods = new Map(selecting.map((sidecar) => [sidecar, podsOf(analysis, sidecar)]));
     for (const [sidecar, selected] of pods) {
-      if (selected.length === 0) {
+      if (selected.length === 0 && analysis.all('Pod').length > 0) {
         analysis.report(
           'IST0101',
           sidecar,

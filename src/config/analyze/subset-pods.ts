@@ -24,7 +24,8 @@ export const subsetPods: Check = {
       }
       for (const [index, { name, labels }] of subsets.entries()) {
         const wanted = { ...service.selector, ...labels };
-        if (pods.some((each) => selects(wanted, each))) continue;
+        // Without any pod, nothing is known of pods.
+        if (pods.length === 0 || pods.some((each) => selects(wanted, each))) continue;
         analysis.report('IST0173', rule, `no pod belongs to subset ${JSON.stringify(name)}`, {
           field: `spec.subsets[${index}].labels`,
         });

@@ -112,7 +112,7 @@ function validatePorts(report: Report, spec: ServiceEntryFields, labels: Labels)
 }
 
 /** Whether Istio gives it an address of its own, so that TCP ports can be told apart. */
-function allocatesAddress(spec: ServiceEntryFields, labels: Labels): boolean {
+export function allocatesAddress(spec: ServiceEntryFields, labels: Labels): boolean {
   if (labels[AUTO_ALLOCATE_LABEL]?.toLowerCase() === 'false') return false;
   return resolutionOf(spec) !== 'NONE' && !(spec.hosts ?? []).some((host) => host.startsWith('*'));
 }
