@@ -47,6 +47,8 @@ export const loadingCodes = {
   SCL0323: warning('A Helm value that Istio no longer reads; it is honoured here.'),
   SCL0324: error('A field that MeshConfig does not have, and that looks like one it has: Istio would run without it.'),
 
+  SCL0331: warning('A field that a sidecar honours, and that has no effect here.'),
+
   SCL0341: error('A value says what is captured, and Istio would refuse it.'),
   SCL0342: warning('Several pods say different things about what is captured.'),
 

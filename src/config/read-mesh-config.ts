@@ -10,6 +10,7 @@ import { inside, isFields, type MeshConfigDocument, type PlacedFields } from './
 import type { FieldPath } from './parse-yaml.ts';
 import { meshConfig as meshConfigSchema, pathNormalizations } from './schema/mesh-config.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { findUnsupportedFields } from './unsupported-fields.ts';
 import { validateMeshConfig } from './validate/mesh-config.ts';
 import { proxyConfigDefaults } from './validate/mesh-config-message.ts';
 
@@ -85,6 +86,9 @@ function readPart(part: PlacedFields, findings: MeshConfigFindings): Fields {
     if (code === 'SCL0401')
       findings.add(misspelt ? 'SCL0324' : 'SCL0321', part, path, `${message}, Istio lets it go`, fix);
     else findings.add(code, part, path, message, fix);
+  }
+  for (const { path, effect } of findUnsupportedFields('MeshConfig', value)) {
+    findings.add('SCL0331', part, path, `a sidecar decides by this field ${effect}; here it has no effect`);
   }
   const known = Object.entries(value).filter(([name]) => Object.hasOwn(meshConfigSchema.shape, name));
   return { ...Object.fromEntries(known), ...normalization(value, part, findings) };

@@ -8,6 +8,7 @@ import type { FieldPath } from './parse-yaml.ts';
 import { resourceSchemas } from './schema/resource.ts';
 import { schemaProblems } from './schema-problems.ts';
 import type { SourceDocument } from './sources.ts';
+import { findUnsupportedFields } from './unsupported-fields.ts';
 import { type UncheckedResource, validateWellFormed } from './validate/validate-resource.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -48,6 +49,16 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
     for (const { field, code, level, message, fix } of validateWellFormed(value as unknown as UncheckedResource)) {
       report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
     }
+  }
+  for (const { path, effect } of findUnsupportedFields(kind, value)) {
+    report(
+      {
+        code: 'SCL0331',
+        level: levelOf('SCL0331'),
+        message: `a sidecar decides by this field ${effect}; here it has no effect`,
+      },
+      path,
+    );
   }
   return { value, accepted: !hasError(diagnostics), diagnostics };
 }
