@@ -4,6 +4,7 @@ import type { MeshConfig, MeshResources } from '../../core/model/mesh-config.ts'
 import { Analysis, type AnalyzedResource, type MeshSettings } from './analysis.ts';
 import type { Check } from './check.ts';
 import { checks } from './checks.ts';
+import { gatewayCredential } from './gateway-credential.ts';
 
 const COLLECTIONS = [
   'serviceEntries',
@@ -21,7 +22,10 @@ const COLLECTIONS = [
 export function analyzeMeshConfig(input: MeshConfig | readonly AnalyzedResource[], mesh?: MeshSettings): Diagnostic[] {
   const isList = (value: MeshConfig | readonly AnalyzedResource[]): value is readonly AnalyzedResource[] =>
     Array.isArray(value);
-  return isList(input) ? runChecks(checks, input, mesh) : runChecks(checks, resourcesOf(input), input);
+  if (isList(input)) return runChecks(checks, input, mesh);
+  // A MeshConfig keeps no Secrets, so nothing is known of them.
+  const answerable = checks.filter((check) => check !== gatewayCredential);
+  return runChecks(answerable, resourcesOf(input), input);
 }
 
 /** Some checks alone. */
