@@ -3,6 +3,7 @@ import { delegationTable } from './table-delegation.ts';
 import { hostnamesTable } from './table-hostnames.ts';
 import { primitivesTable } from './table-primitives.ts';
 import { protocolsTable } from './table-protocols.ts';
+import { routesTable } from './table-routes.ts';
 import { notApplicable, type Table, type TableFile, type Verdict } from './table.ts';
 import { crdFixturesTable, validationTable } from './table-validation.ts';
 import { visibilityTable } from './table-visibility.ts';
@@ -16,6 +17,7 @@ const tables: Readonly<Record<string, Table>> = {
   hostnames: hostnamesTable,
   protocols: protocolsTable,
   delegation: delegationTable,
+  routes: routesTable,
   analyzers: analyzersTable,
   visibility: visibilityTable,
 };

@@ -7,7 +7,13 @@ import { namespaceOf } from './age.ts';
 import type { MeshService, Scope } from './compiled.ts';
 import { isCatchAllMatch } from './http-route-match.ts';
 import { buildHttpRoutes, type HttpRoute, type RouteOptions } from './http-route.ts';
-import { findVirtualHost, routeSource, ruleOfHost, type RouteTable } from './route-table.ts';
+import {
+  appendsForwardedHost,
+  consistentHashOf,
+  findVirtualHost,
+  routeSource,
+  type RouteTable,
+} from './route-table.ts';
 import { virtualHostName } from './virtual-host-domains.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
@@ -100,8 +106,8 @@ function tableOf(name: string, port: number, hosts: ReadonlyMap<string, Gathered
 }
 
 /** Istio's `SortVHostRoutes`. */
-export function catchAllsLast(routes: readonly HttpRoute[]): readonly HttpRoute[] {
-  const isLast = ({ match }: HttpRoute): boolean => isCatchAllMatch(match);
+export function catchAllsLast<T extends Pick<HttpRoute, 'match'>>(routes: readonly T[]): readonly T[] {
+  const isLast = ({ match }: T): boolean => isCatchAllMatch(match);
   return [...routes.filter((route) => !isLast(route)), ...routes.filter(isLast)];
 }
 
@@ -119,7 +125,8 @@ function gatewayRouteOptions(
     tls: server.tls !== undefined,
     defaultRetries: scope.mesh.defaultHttpRetryPolicy,
     service: (host) => serviceFor(scope, host, namespace),
-    destinationRule: (host) => ruleOfHost(scope, host),
+    appendForwardedHost: appendsForwardedHost(scope),
+    consistentHash: (destination) => consistentHashOf(scope, destination),
   };
 }
 

@@ -8,12 +8,13 @@ export function consistentHashToHashPolicy(hash: ConsistentHash | undefined): Ha
   if (hash === undefined) return undefined;
   if (hash.httpHeaderName !== undefined) return { header: { header_name: hash.httpHeaderName } };
   if (hash.httpCookie !== undefined) {
-    const { name, ttl, path } = hash.httpCookie;
+    const { name, ttl, path, attributes } = hash.httpCookie;
     return {
       cookie: {
         ...(name !== undefined && name !== '' && { name }),
         ...(ttl !== undefined && { ttl: seconds(ttl) }),
         ...(path !== undefined && path !== '' && { path }),
+        ...(attributes !== undefined && { attributes }),
       },
     };
   }
@@ -55,5 +56,9 @@ export function portLevelConsistentHash(
 
 /** As protobuf's JSON writes a duration. */
 function seconds(duration: string): string {
-  return `${parseDurationMs(duration) / 1000}s`;
+  const nanoseconds = BigInt(Math.round(parseDurationMs(duration) * 1e6));
+  const fraction = String(nanoseconds % 1_000_000_000n).padStart(9, '0');
+  const digits = [9, 6, 3].find((count, at) => at === 2 || !fraction.slice(0, count).endsWith('000')) ?? 3;
+  const whole = nanoseconds / 1_000_000_000n;
+  return fraction === '000000000' ? `${whole}s` : `${whole}.${fraction.slice(0, digits)}s`;
 }

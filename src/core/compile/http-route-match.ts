@@ -5,7 +5,8 @@ export type ValueMatch =
   { readonly kind: 'present' } | { readonly kind: 'exact' | 'prefix' | 'regex'; readonly value: string };
 
 export interface PathMatch {
-  readonly kind: 'exact' | 'prefix' | 'regex';
+  /** `separatedPrefix`: whole segments only, as Kubernetes' Ingress and Gateway API have it. */
+  readonly kind: 'exact' | 'prefix' | 'separatedPrefix' | 'regex';
   readonly value: string;
 }
 
@@ -24,6 +25,15 @@ export interface QueryParameterMatch {
   readonly match: ValueMatch;
 }
 
+/** A claim of the JWT that was checked on the way in. Egress has none: only the absence of a claim can be matched. */
+export interface ClaimMatch {
+  /** From the outermost: `a`, `b` for `@request.auth.claims.a.b` and `@request.auth.claims[a][b]`. */
+  readonly path: readonly string[];
+  readonly match: ValueMatch;
+  /** Of `withoutHeaders`. */
+  readonly invert: boolean;
+}
+
 /** Envoy's `RouteMatch`, as Istio writes it for one HTTPMatchRequest. All of it must hold. */
 export interface RouteMatch {
   readonly path: PathMatch;
@@ -32,25 +42,27 @@ export interface RouteMatch {
   /** By name; then method, authority, scheme. */
   readonly headers: readonly HeaderMatch[];
   readonly queryParameters: readonly QueryParameterMatch[];
-  /** JWT claims, which egress never carries: true when one must not be there, false when one must. */
-  readonly claims: readonly { readonly name: string; readonly invert: boolean }[];
+  readonly claims: readonly ClaimMatch[];
 }
 
 const ANY_PATH: PathMatch = { kind: 'prefix', value: '/' };
 const MATCH_ALL: RouteMatch = { path: ANY_PATH, headers: [], queryParameters: [], claims: [] };
 const CLAIM = '@request.auth.claims';
 
+/** How a VirtualService that Istio made from an Ingress or a Gateway API route is read; undefined: as it was written. */
+export type RouteSemantics = 'ingress' | 'gateway' | undefined;
+
 /** Istio's `TranslateRouteMatch`. Absent: every path. */
-export function translateRouteMatch(match: HTTPMatchRequest | undefined): RouteMatch {
+export function translateRouteMatch(match: HTTPMatchRequest | undefined, semantics?: RouteSemantics): RouteMatch {
   if (match === undefined) return MATCH_ALL;
   const headers: HeaderMatch[] = [];
-  const claims: { name: string; invert: boolean }[] = [];
+  const claims: ClaimMatch[] = [];
   for (const [name, value] of Object.entries(match.headers ?? {})) {
-    if (isClaim(name)) claims.push({ name, invert: false });
+    if (isClaim(name)) claims.push(claimMatch(name, value, false));
     else headers.push(headerMatch(name, value, false));
   }
   for (const [name, value] of Object.entries(match.withoutHeaders ?? {})) {
-    if (isClaim(name)) claims.push({ name, invert: true });
+    if (isClaim(name)) claims.push(claimMatch(name, value, true));
     else headers.push(headerMatch(name, value, true));
   }
   headers.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
@@ -61,7 +73,13 @@ export function translateRouteMatch(match: HTTPMatchRequest | undefined): RouteM
     name,
     match: translateValueMatch(value),
   }));
-  return { path: translatePath(match.uri), ignoreCase: match.ignoreUriCase === true, headers, queryParameters, claims };
+  return {
+    path: translatePath(match.uri, semantics),
+    ignoreCase: match.ignoreUriCase === true,
+    headers,
+    queryParameters,
+    claims,
+  };
 }
 
 /** Istio's reading of a StringMatch outside the path: none, an empty one and the regex `*` ask for presence. */
@@ -76,7 +94,9 @@ export function translateValueMatch(match: StringMatch | null | undefined): Valu
 /** Whether nothing after this route can be reached: any path, no header, no query parameter. */
 export function isCatchAllMatch(match: RouteMatch): boolean {
   if (match.headers.length + match.queryParameters.length + match.claims.length !== 0) return false;
-  return match.path.kind === 'prefix' ? match.path.value === '/' : isAnyRegex(match.path);
+  const { kind, value } = match.path;
+  if (kind === 'regex') return value === '.*';
+  return kind !== 'exact' && value === '/';
 }
 
 export interface RouteSource {
@@ -102,9 +122,12 @@ export function matchesSource(match: HTTPMatchRequest | undefined, source: Route
   return namespace === '' || namespace === source.namespace;
 }
 
-function translatePath(uri: StringMatch | undefined): PathMatch {
+function translatePath(uri: StringMatch | undefined, semantics: RouteSemantics): PathMatch {
   if (uri?.exact !== undefined) return { kind: 'exact', value: uri.exact };
-  if (uri?.prefix !== undefined) return { kind: 'prefix', value: uri.prefix };
+  if (uri?.prefix !== undefined) {
+    if (semantics === undefined || uri.prefix === '/') return { kind: 'prefix', value: uri.prefix };
+    return { kind: 'separatedPrefix', value: uri.prefix.replace(/\/$/, '') };
+  }
   if (uri?.regex !== undefined) return { kind: 'regex', value: uri.regex };
   return ANY_PATH;
 }
@@ -114,10 +137,12 @@ function headerMatch(name: string, value: StringMatch | null, invert: boolean): 
   return { name, match, invert, missingAsEmpty: invert && match.kind !== 'present' };
 }
 
-function isClaim(name: string): boolean {
-  return name.startsWith(CLAIM) && (name[CLAIM.length] === '.' || name[CLAIM.length] === '[');
+function claimMatch(name: string, value: StringMatch | null, invert: boolean): ClaimMatch {
+  const rest = name.slice(CLAIM.length);
+  const path = rest.startsWith('.') ? rest.slice(1).split('.') : rest.slice(1, -1).split('][');
+  return { path, match: translateValueMatch(value), invert };
 }
 
-function isAnyRegex(path: PathMatch): boolean {
-  return path.kind === 'regex' && path.value === '.*';
+function isClaim(name: string): boolean {
+  return name.startsWith(CLAIM) && (name[CLAIM.length] === '.' || name[CLAIM.length] === '[');
 }

@@ -42,13 +42,26 @@ function compilePath({ kind, value }: PathMatch, ignoreCase: boolean): RoutePred
   }
   if (kind === 'prefix' && value === '/') return anyPath;
   if (kind === 'prefix' && value === '') return ALWAYS;
-  if (!ignoreCase) {
-    if (kind === 'exact') return (call) => call.pathname === value;
-    return (call) => call.pathname.startsWith(value);
+  const matches = ignoreCase ? foldedPath(kind, lowerAscii(value)) : plainPath(kind, value);
+  return (call) => matches(call.pathname);
+}
+
+function plainPath(kind: 'exact' | 'prefix' | 'separatedPrefix', value: string): (pathname: string) => boolean {
+  switch (kind) {
+    case 'exact':
+      return (pathname) => pathname === value;
+    case 'prefix':
+      return (pathname) => pathname.startsWith(value);
+    case 'separatedPrefix':
+      return (pathname) =>
+        pathname.startsWith(value) && (pathname.length === value.length || pathname.charCodeAt(value.length) === 47);
   }
-  const lowered = lowerAscii(value);
-  if (kind === 'exact') return (call) => call.pathname.length === value.length && lowerAscii(call.pathname) === lowered;
-  return (call) => lowerAscii(call.pathname.slice(0, lowered.length)) === lowered;
+}
+
+function foldedPath(kind: 'exact' | 'prefix' | 'separatedPrefix', lowered: string): (pathname: string) => boolean {
+  const matches = plainPath(kind, lowered);
+  if (kind === 'exact') return (pathname) => pathname.length === lowered.length && lowerAscii(pathname) === lowered;
+  return (pathname) => matches(lowerAscii(pathname.slice(0, lowered.length + 1)));
 }
 
 function compileHeader({ name, match, invert, missingAsEmpty }: HeaderMatch): RoutePredicate {

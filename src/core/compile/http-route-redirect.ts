@@ -1,5 +1,5 @@
 import type { HTTPRedirect } from '../model/virtual-service.ts';
-import type { PathMatch } from './http-route-match.ts';
+import type { PathMatch, RouteSemantics } from './http-route-match.ts';
 
 /** Envoy's redirect action. Empty and 0: as the request has it. */
 export interface RedirectAction {
@@ -17,23 +17,30 @@ export interface RedirectAction {
 
 const SUPPORTED_CODES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
+/** How a redirect made from a Gateway API route says that its path takes the place of the matched prefix. */
+const PREFIX = '%PREFIX()%';
+
 /** Istio's `ApplyRedirect`. Undefined for a status that Envoy cannot send: the route is left without an action. */
 export function translateRedirect(
   redirect: HTTPRedirect,
   matchedPath: PathMatch,
   listenerPort: number,
   tls: boolean,
+  semantics?: RouteSemantics,
 ): RedirectAction | undefined {
   const code = redirect.redirectCode ?? 0;
   const status = code === 0 ? 301 : code;
   if (!SUPPORTED_CODES.has(status)) return undefined;
+  const uri = redirect.uri ?? '';
+  const replacesPrefix = semantics === 'gateway' && uri.startsWith(PREFIX);
+  const prefixRewrite = replacesPrefix ? uri.slice(PREFIX.length) : redirect.prefixRewrite;
   return {
     kind: 'redirect',
     host: redirect.authority ?? '',
     port: redirectPort(redirect, listenerPort, tls),
     scheme: redirect.scheme ?? '',
-    path: redirect.uri ?? '',
-    ...(redirect.prefixRewrite !== undefined && { prefixRewrite: redirect.prefixRewrite }),
+    path: replacesPrefix ? '' : uri,
+    ...(prefixRewrite !== undefined && { prefixRewrite }),
     matchedPath,
     status,
   };

@@ -1,18 +1,24 @@
 import { parseDurationMs } from '../match/duration.ts';
 import type { CorsRules, FaultPolicy, HashPolicy, RetryPolicy } from '../model/decision.ts';
-import type { DestinationRule } from '../model/destination-rule.ts';
+import type { ConsistentHash } from '../model/destination-rule.ts';
 import type { ResourceRef } from '../model/resource.ts';
-import type { HTTPRetry, HTTPRoute, HTTPRouteDestination, VirtualService } from '../model/virtual-service.ts';
+import type {
+  Destination,
+  HTTPRetry,
+  HTTPRoute,
+  HTTPRouteDestination,
+  VirtualService,
+} from '../model/virtual-service.ts';
 import { refOf } from './age.ts';
 import { translateDirectResponse, type DirectResponseAction } from './http-route-direct-response.ts';
 import { clusterName, destinationCluster, type ClusterKey, type DestinationService } from './http-route-destination.ts';
 import { mirrorPercent, mirrorPercentByPolicy, translateFault } from './http-route-fault.ts';
 import { translateCorsPolicy } from './http-route-cors.ts';
-import { consistentHashOfDestination, consistentHashToHashPolicy } from './http-route-hash-policy.ts';
+import { consistentHashToHashPolicy } from './http-route-hash-policy.ts';
 import { mergeHeaderChanges, NO_HEADER_CHANGES, translateHeaderOperations } from './http-route-headers.ts';
 import type { HeaderChanges } from './http-route-headers.ts';
 import { isCatchAllMatch, matchesSource, translateRouteMatch } from './http-route-match.ts';
-import type { PathMatch, RouteMatch, RouteSource } from './http-route-match.ts';
+import type { PathMatch, RouteMatch, RouteSemantics, RouteSource } from './http-route-match.ts';
 import { compileRoutePredicate, type RoutePredicate } from './http-route-predicate.ts';
 import { compileRegexRewrite } from './http-route-regex-rewrite.ts';
 import { translateRedirect, type RedirectAction } from './http-route-redirect.ts';
@@ -41,6 +47,10 @@ export interface ForwardAction {
   readonly rewrite?: Rewrite;
   /** Replaces the Host header. Empty: none. Of the route, or of its only destination. */
   readonly authority: string;
+  /** The client's own name for the host goes on in `x-forwarded-host`. */
+  readonly appendForwardedHost: boolean;
+  /** What is answered when the cluster does not exist. */
+  readonly clusterNotFoundStatus: number;
   /** 0: none. */
   readonly timeoutMs: number;
   readonly retries: RetryPolicy | null;
@@ -81,6 +91,8 @@ export interface HttpRoute {
   readonly cors?: CorsRules;
   /** Istio's decorator. */
   readonly operation?: string;
+  /** Names the route in statistics. */
+  readonly statPrefix?: string;
   /** The VirtualService; absent for default routes and the catch-all. */
   readonly virtualService?: ResourceRef;
 }
@@ -92,8 +104,11 @@ export interface RouteOptions {
   /** Requests arrive over TLS that ends here. */
   readonly tls: boolean;
   readonly defaultRetries: HTTPRetry | undefined;
+  /** ProxyConfig's `proxyHeaders.xForwardedHost`. */
+  readonly appendForwardedHost: boolean;
   service(host: string): DestinationService | undefined;
-  destinationRule(host: string): DestinationRule | undefined;
+  /** Of the DestinationRule for a destination. */
+  consistentHash(destination: Destination): ConsistentHash | undefined;
 }
 
 /** Istio's name of the route that a service has without a VirtualService. */
@@ -135,6 +150,8 @@ export function buildDefaultRoute(
       destinations: [{ cluster, weight: 1, headers: NO_HEADER_CHANGES }],
       weighted: false,
       authority: '',
+      appendForwardedHost: false,
+      clusterNotFoundStatus: 503,
       timeoutMs: 0,
       // Istio converts the mesh's policy here without looking at consistent hashing.
       retries: convertRetryPolicy(defaultRetries, false),
@@ -152,9 +169,10 @@ function translateRoute(
   matchRequest: NonNullable<HTTPRoute['match']>[number] | undefined,
   options: RouteOptions,
 ): HttpRoute {
-  const match = translateRouteMatch(matchRequest);
+  const semantics = semanticsOf(virtualService);
+  const match = translateRouteMatch(matchRequest, semantics);
   const routeHeaders = translateHeaderOperations(http.headers);
-  const action = translateAction(http, match.path, routeHeaders, options);
+  const action = translateAction(http, match.path, routeHeaders, semantics, options);
   const only = action.kind === 'forward' && !action.weighted ? http.route?.[0] : undefined;
   const headers =
     only === undefined ? routeHeaders : mergeHeaderChanges(routeHeaders, translateHeaderOperations(only.headers));
@@ -169,38 +187,46 @@ function translateRoute(
     headers,
     ...(fault !== undefined && { fault }),
     ...(cors !== undefined && { cors }),
+    ...(matchRequest?.statPrefix !== undefined &&
+      matchRequest.statPrefix !== '' && { statPrefix: matchRequest.statPrefix }),
     operation: operationOf(match.path, action, virtualService.metadata.name, options.port),
     virtualService: refOf(virtualService),
   };
+}
+
+/** Istio writes this annotation itself, on what it converts. */
+function semanticsOf({ metadata }: VirtualService): RouteSemantics {
+  const semantics = metadata.annotations?.['internal.istio.io/route-semantics'];
+  return semantics === 'ingress' || semantics === 'gateway' ? semantics : undefined;
 }
 
 function translateAction(
   http: HTTPRoute,
   path: PathMatch,
   routeHeaders: HeaderChanges,
+  semantics: RouteSemantics,
   options: RouteOptions,
 ): HttpRouteAction {
   if (http.redirect !== undefined) {
-    return translateRedirect(http.redirect, path, options.port, options.tls) ?? { kind: 'none' };
+    return translateRedirect(http.redirect, path, options.port, options.tls, semantics) ?? { kind: 'none' };
   }
   if (http.directResponse !== undefined) return translateDirectResponse(http.directResponse);
-  return translateForward(http, path, routeHeaders, options);
+  return translateForward(http, path, routeHeaders, semantics, options);
 }
 
 function translateForward(
   http: HTTPRoute,
   path: PathMatch,
   routeHeaders: HeaderChanges,
+  semantics: RouteSemantics,
   options: RouteOptions,
 ): ForwardAction {
   const routes = http.route ?? [];
   const single = routes.length === 1;
   const kept = single ? routes : routes.filter(({ weight }) => (weight ?? 0) !== 0);
-  const hashes = kept.map(({ destination }) =>
-    consistentHashOfDestination(options.destinationRule(destination.host), destination),
-  );
+  const hashes = kept.map(({ destination }) => options.consistentHash(destination));
   const destinations = kept.map((route) => translateDestination(route, single, options));
-  const rewrite = translateRewrite(http, path);
+  const rewrite = translateRewrite(http, path, semantics);
   const ownAuthority = http.rewrite?.authority || routeHeaders.authority;
   const destinationAuthority = single ? translateHeaderOperations(routes[0]?.headers).authority : '';
   return {
@@ -209,6 +235,8 @@ function translateForward(
     weighted: !single,
     ...(rewrite !== undefined && { rewrite }),
     authority: ownAuthority || destinationAuthority,
+    appendForwardedHost: options.appendForwardedHost,
+    clusterNotFoundStatus: semantics === 'gateway' ? 500 : 503,
     timeoutMs: http.timeout === undefined ? 0 : parseDurationMs(http.timeout),
     retries: convertRetryPolicy(http.retries ?? options.defaultRetries, single && hashes[0] !== undefined),
     mirrors: translateMirrors(http, options),
@@ -229,14 +257,32 @@ function translateDestination(
   };
 }
 
-function translateRewrite({ rewrite }: HTTPRoute, matchedPath: PathMatch): Rewrite | undefined {
+function translateRewrite(
+  { rewrite }: HTTPRoute,
+  matchedPath: PathMatch,
+  semantics: RouteSemantics,
+): Rewrite | undefined {
   if (rewrite === undefined) return undefined;
   const regex = rewrite.uriRegexRewrite;
   if (regex !== undefined) {
-    const { match = '', rewrite: substitution = '' } = regex;
-    return { matchedPath, regex: { match, substitution, apply: compileRegexRewrite(match, substitution) } };
+    return regexRewrite(matchedPath, regex.match ?? '', regex.rewrite ?? '');
   }
-  return rewrite.uri === undefined || rewrite.uri === '' ? undefined : { matchedPath, prefix: rewrite.uri };
+  if (rewrite.uri === undefined || rewrite.uri === '') return undefined;
+  // Taking a prefix of whole segments away must not leave a path without its slash, or with two.
+  if (semantics === 'gateway' && rewrite.uri === '/') {
+    const prefix = matchedPath.kind === 'separatedPrefix' ? quoteRegex(matchedPath.value) : '';
+    return regexRewrite(matchedPath, `^${prefix}(/?)(.*)`, '/\\2');
+  }
+  return { matchedPath, prefix: rewrite.uri };
+}
+
+function regexRewrite(matchedPath: PathMatch, match: string, substitution: string): Rewrite {
+  return { matchedPath, regex: { match, substitution, apply: compileRegexRewrite(match, substitution) } };
+}
+
+/** As Go's `regexp.QuoteMeta`. */
+function quoteRegex(text: string): string {
+  return text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
 }
 
 function translateMirrors(http: HTTPRoute, options: RouteOptions): ForwardAction['mirrors'] {
@@ -258,7 +304,7 @@ function clusterOf(destination: HTTPRouteDestination['destination'], options: Ro
 
 /** Istio's `GetRouteOperation`: the only destination, or else the VirtualService, and the path. */
 function operationOf(path: PathMatch, action: HttpRouteAction, virtualService: string, port: number): string {
-  const pattern = path.kind === 'prefix' ? `${path.value}*` : path.value;
+  const pattern = path.kind === 'prefix' ? `${path.value}*` : path.kind === 'separatedPrefix' ? '/*' : path.value;
   if (action.kind === 'forward' && !action.weighted) {
     const cluster = action.destinations[0]?.cluster;
     if (cluster !== undefined && clusterName(cluster).includes('|')) return `${cluster.host}:${cluster.port}${pattern}`;

@@ -1,9 +1,14 @@
 import { HostnameIndex } from '../match/hostname-index.ts';
 import { parseProtocol } from '../match/protocol.ts';
-import type { VirtualService } from '../model/virtual-service.ts';
+import type { ConsistentHash } from '../model/destination-rule.ts';
+import type { Destination, VirtualService } from '../model/virtual-service.ts';
 import type { EgressScope, MeshService, Scope } from './compiled.ts';
 import { catchAllRoute } from './http-route-catch-all.ts';
-import { consistentHashOfService, consistentHashToHashPolicy } from './http-route-hash-policy.ts';
+import {
+  consistentHashOfDestination,
+  consistentHashOfService,
+  consistentHashToHashPolicy,
+} from './http-route-hash-policy.ts';
 import { buildDefaultRoute, buildHttpRoutes, type HttpRoute, type RouteOptions } from './http-route.ts';
 import { matchesSource, type RouteSource } from './http-route-match.ts';
 import { reshape } from './registered-service.ts';
@@ -157,7 +162,8 @@ export function sidecarRouteOptions(
     tls: false,
     defaultRetries: scope.mesh.defaultHttpRetryPolicy,
     service: (host) => services.get(host),
-    destinationRule: (host) => ruleOfHost(scope, host),
+    appendForwardedHost: appendsForwardedHost(scope),
+    consistentHash: (destination) => consistentHashOf(scope, destination),
   };
 }
 
@@ -166,9 +172,16 @@ export function routeSource(scope: Scope, gateways: ReadonlySet<string>): RouteS
   return { labels: scope.workload.labels ?? {}, namespace: scope.workload.namespace, gateways };
 }
 
-export function ruleOfHost(scope: Scope, host: string): ReturnType<RouteOptions['destinationRule']> {
-  const service = scope.servicesByHost.get(host);
-  return service === undefined ? undefined : scope.destinationRule(service)?.rule;
+/** What the DestinationRule of a destination's service says of consistent hashing. */
+export function consistentHashOf(scope: Scope, destination: Destination): ConsistentHash | undefined {
+  const service = scope.servicesByHost.get(destination.host);
+  const rule = service === undefined ? undefined : scope.destinationRule(service)?.rule;
+  return consistentHashOfDestination(rule, destination);
+}
+
+export function appendsForwardedHost({ mesh }: Scope): boolean {
+  const { proxyHeaders } = mesh.defaultConfig as { proxyHeaders?: { xForwardedHost?: { enabled?: boolean } } };
+  return proxyHeaders?.xForwardedHost?.enabled === true;
 }
 
 /** Whether any route of the VirtualService is for this port and asker: cheaper than compiling them. */

@@ -4,7 +4,7 @@ import type { WeightedDestination } from '../model/decision.ts';
 import type { NormalizedCall } from './http-call.ts';
 import { formatOperations } from './http-header-format.ts';
 import { localReply } from './http-reply.ts';
-import { CLUSTER_NOT_FOUND_REPLY, wrap, type ForwardPlan } from './http-route-forward.ts';
+import { wrap, type ForwardPlan } from './http-route-forward.ts';
 import { rewritePath } from './http-route-rewrite.ts';
 
 /** Headers by which a client may command an Envoy that trusts it. Istio's does not: they are removed. */
@@ -51,13 +51,13 @@ export function forwardCall(
     destinations: Object.freeze(destinations),
     request,
   });
-  return answerTo(wrap(changed, plan.timeoutMs, destinations), call);
+  return answerTo(wrap(changed, plan), call);
 }
 
 /** A denial says to a gRPC client what it says to others by status. */
 function answerTo(decision: Decision, call: NormalizedCall): Decision {
   if (decision.action !== 'deny' || !call.isGrpc) return decision;
-  return Object.freeze({ ...decision, localReply: localReply(call, CLUSTER_NOT_FOUND_REPLY) });
+  return Object.freeze({ ...decision, localReply: localReply(call, { status: decision.localReply?.status ?? 503 }) });
 }
 
 function destinationForCall(
@@ -78,6 +78,7 @@ function destinationForCall(
   // Envoy keeps the old name only where the route, not one of several destinations, replaces it.
   if (action.kind === 'forward' && action.authority !== '') {
     operations.push({ op: 'set', name: 'x-envoy-original-host', value: call.authority });
+    if (action.appendForwardedHost) operations.push({ op: 'add', name: 'x-forwarded-host', value: call.authority });
   }
   if (action.kind === 'forward' && action.rewrite !== undefined) {
     operations.push({ op: 'set', name: 'x-envoy-original-path', value: call.path });

@@ -27,6 +27,8 @@ export interface ForwardPlan {
   readonly formatted: boolean;
   /** 0: none. */
   readonly timeoutMs: number;
+  /** What is answered when no cluster of the route exists. */
+  readonly notFoundStatus: number;
 }
 
 /** Plans a route once per place where requests arrive. */
@@ -48,30 +50,29 @@ export function planForward(
       (action.rewrite !== undefined || destinations.some(({ authority }) => authority !== undefined)));
   const forward = buildForward(action, destinations, route, virtualHost, context);
   const timeoutMs = action.kind === 'forward' ? action.timeoutMs : 0;
-  return { decision: wrap(forward, timeoutMs, destinations), forward, dynamic, formatted, timeoutMs };
+  const notFoundStatus = action.kind === 'forward' ? action.clusterNotFoundStatus : 503;
+  const decision = wrap(forward, { timeoutMs, notFoundStatus });
+  return { decision, forward, dynamic, formatted, timeoutMs, notFoundStatus };
 }
 
 /** Puts the forward into what its route makes of it: a deadline, or a denial when no cluster is there. */
 export function wrap(
   forward: AllowDecision | RouteDecision,
-  timeoutMs: number,
-  destinations: readonly WeightedDestination[],
+  { timeoutMs, notFoundStatus }: Pick<ForwardPlan, 'timeoutMs' | 'notFoundStatus'>,
 ): Decision {
   const timed: Decision =
     timeoutMs > 0 ? Object.freeze({ ...baseOf(forward), action: 'timeout', timeoutMs, then: forward }) : forward;
-  if (destinations.some(({ upstream }) => upstream !== undefined)) return timed;
+  if (forward.destinations.some(({ upstream }) => upstream !== undefined)) return timed;
   return Object.freeze({
     ...baseOf(forward),
     action: 'deny',
     reason: 'cluster_not_found',
-    localReply: CLUSTER_NOT_FOUND_REPLY,
+    localReply: Object.freeze({ status: notFoundStatus }),
     responseFlags: 'NC',
     responseCodeDetails: 'cluster_not_found',
     route: timed,
   } satisfies DenyDecision);
 }
-
-export const CLUSTER_NOT_FOUND_REPLY = Object.freeze({ status: 503 });
 
 type Base = Pick<
   AllowDecision,

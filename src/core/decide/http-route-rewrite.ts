@@ -11,5 +11,6 @@ export function rewritePath({ matchedPath, prefix = '', regex }: Rewrite, call: 
 
 /** Puts `replacement` where the match stands: a prefix, or (exact, regex) all of the path. */
 export function replaceMatched(matched: PathMatch, replacement: string, pathname: string): string {
-  return matched.kind === 'prefix' ? replacement + pathname.slice(matched.value.length) : replacement;
+  const { kind, value } = matched;
+  return kind === 'prefix' || kind === 'separatedPrefix' ? replacement + pathname.slice(value.length) : replacement;
 }
