@@ -85,7 +85,9 @@ function originText(value: unknown): string | undefined {
   if (typeof origin === 'string') return origin;
   if (typeof protocol !== 'string') return undefined;
   if (typeof host === 'string') return `${protocol}//${host}`;
-  return typeof hostname === 'string' ? `${protocol}//${hostname}${port ? `:${String(port)}` : ''}` : undefined;
+  return typeof hostname === 'string'
+    ? `${protocol}//${hostname}${typeof port === 'string' || typeof port === 'number' ? `:${port}` : ''}`
+    : undefined;
 }
 
 function readOrigin(text: string): Origin | undefined {

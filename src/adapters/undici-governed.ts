@@ -127,7 +127,7 @@ export class GovernedDispatch {
   /** False: stop reading until resumed. */
   onHead(status: number, head: ResponseHead, statusText: string, resume: () => void): boolean {
     if (status < 200) return this.client.head(status, head, statusText, resume);
-    if (this.#retries?.possible && this.#again(answerOutcome(status, head))) return true;
+    if (this.#retries && this.#again(answerOutcome(status, head))) return true;
     this.#headGiven = true;
     this.#try?.stopClock();
     if (this.exchange) noteAnswer(this.exchange, status, head);

@@ -49,7 +49,7 @@ export function clientHandler(handler: Handler): ClientHandler {
 
 /** A handler for undici that speaks as the client's own does. */
 export function tryHandler(client: Handler, listener: TryListener): Handler {
-  return (speaksNewApi(client) ? newTryHandler(listener) : oldTryHandler(listener)) as unknown as Handler;
+  return speaksNewApi(client) ? newTryHandler(listener) : oldTryHandler(listener);
 }
 
 class OldClientHandler implements ClientHandler {

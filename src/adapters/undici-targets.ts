@@ -42,7 +42,7 @@ export class TargetAgents {
     if (Agent === undefined || typeof options?.['connect'] === 'function') return undefined;
     const key = this.#key(detour);
     let agents = this.#byDispatcher.get(dispatcher);
-    if (agents === undefined) this.#byDispatcher.set(dispatcher, (agents = new Map()));
+    if (agents === undefined) this.#byDispatcher.set(dispatcher, (agents = new Map<string, TargetAgent>()));
     let found = agents.get(key);
     if (found === undefined) {
       found = this.#make(Agent, options ?? {}, detour);

@@ -62,8 +62,8 @@ function connectionOf(request: CreatedRequest): Connection | undefined {
     authority,
     ...(sni !== undefined && { sni }),
     request: {
-      method: String(request.method ?? 'GET'),
-      path: String(request.path ?? '/'),
+      method: typeof request.method === 'string' ? request.method : 'GET',
+      path: typeof request.path === 'string' ? request.path : '/',
       scheme: secure ? 'https' : 'http',
       headers: toHeaderRecord(headers),
     },

@@ -65,15 +65,17 @@ export class RetryState {
     return this.#exhausted;
   }
   #exhausted = false;
+  #used = 0;
 
   /** Milliseconds to wait before the next try; undefined: this outcome stands. */
   next(outcome: TryOutcome): number | undefined {
     if (!this.#holds(outcome)) return undefined;
     if (this.#remaining === 0) {
-      this.#exhausted = true;
+      this.#exhausted = this.#used > 0;
       return undefined;
     }
     this.#remaining -= 1;
+    this.#used += 1;
     const upTo = this.#nextBackoffMs;
     this.#nextBackoffMs = Math.min(upTo * 2, this.#maxBackoffMs);
     return this.#random() * upTo;

@@ -320,7 +320,7 @@ describe('routed', () => {
 describe('timed out', () => {
   const limited = (): string[] => [
     ...admitted(),
-    virtualService('api.example.com', `http:\n- timeout: 0.1s\n  route: [{destination: {host: api.example.com}}]`),
+    virtualService('api.example.com', `http:\n- timeout: 0.4s\n  route: [{destination: {host: api.example.com}}]`),
   ];
 
   it('answers 504 as the sidecar does, and leaves no connection behind', async () => {
@@ -338,7 +338,7 @@ describe('timed out', () => {
     install(mesh(...limited()), { timeoutAs: 'error' });
     const slow = await send(http, call('/slow'));
     expect(slow.error).toBeInstanceOf(EgressTimeoutError);
-    expect(slow.error).toMatchObject({ code: 'ERR_EGRESS_TIMEOUT', timeoutMs: 100 });
+    expect(slow.error).toMatchObject({ code: 'ERR_EGRESS_TIMEOUT', timeoutMs: 400 });
     const half = await send(http, call('/half'));
     expect(half.status).toBe(200);
     expect(half.error).toBeInstanceOf(EgressTimeoutError);
@@ -348,7 +348,7 @@ describe('timed out', () => {
     install(mesh(...limited()));
     const request = http.request(call('/upload', { method: 'POST', lookup: lookupTo() }));
     request.write('a');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     const status = await new Promise((resolve, reject) => {
       request.on('response', (response) => {
         response.resume();

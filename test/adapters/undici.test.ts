@@ -115,7 +115,7 @@ describe('fetch', () => {
         controller.close();
       },
     });
-    await fetch(origin, { method: 'PUT', body, duplex: 'half' } as RequestInit);
+    await fetch(origin, { method: 'PUT', body, duplex: 'half' });
     expect(server.seen[0]?.body).toBe('one two');
   });
 
