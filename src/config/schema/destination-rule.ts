@@ -113,7 +113,11 @@ const trafficPolicy = z.strictObject({
   tunnel: z.strictObject({ protocol: text.optional(), targetHost: text, targetPort: uint32 }).optional(),
   proxyProtocol: z.strictObject({ version: z.enum(['V1', 'V2']).optional() }).optional(),
   retryBudget: z
-    .strictObject({ percent: double.min(0).max(100).nullable().optional(), minRetryConcurrency: uint32.optional() })
+    .strictObject({
+      percent: double.min(0).max(100).nullable().optional(),
+      minRetryConcurrency: uint32.optional(),
+      budgetInterval: durationText.optional(),
+    })
     .optional(),
 });
 export type TrafficPolicyFields = z.infer<typeof trafficPolicy>;

@@ -26,6 +26,28 @@ const proxyConfig = z.looseObject({
   proxyHeaders: anyMap.optional(),
 });
 
+const labelSelector = z.strictObject({
+  matchLabels: textMap.optional(),
+  matchExpressions: z
+    .array(z.strictObject({ key: text.optional(), operator: text.optional(), values: texts.optional() }))
+    .optional(),
+});
+
+const visibility = z.enum(['UNSPECIFIED', 'PUBLIC', 'NAMESPACE', 'NONE']);
+
+const serviceEntryVisibility = z.strictObject({
+  defaultVisibility: visibility.optional(),
+  policies: z
+    .array(
+      z.strictObject({
+        visibility: visibility.optional(),
+        matchingRules: z.array(z.strictObject({ namespaceSelector: labelSelector.optional() })).optional(),
+      }),
+    )
+    .optional(),
+  applyToSidecars: flag.optional(),
+});
+
 /** An unknown name is let go: Istio reads it as the default. */
 const pathNormalization = z.strictObject({ normalization: z.union([text, z.int()]).optional() });
 
@@ -56,8 +78,8 @@ const governing = {
   serviceSettings: z.array(
     z.strictObject({ settings: z.strictObject({ clusterLocal: flag.optional() }).optional(), hosts: texts.optional() }),
   ),
-  serviceEntryVisibility: anyMap,
-  discoverySelectors: z.array(anyMap),
+  serviceEntryVisibility,
+  discoverySelectors: z.array(labelSelector),
   outboundClusterStatName: text,
   trustDomain: text,
   trustDomainAliases: texts,

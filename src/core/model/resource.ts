@@ -12,7 +12,7 @@ export interface ObjectMeta {
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** RFC 3339. Older wins where Istio prefers the older; absent resources are as old as their order of loading says. */
+  /** RFC 3339. Older wins where Istio prefers the older; without it a resource is the oldest, and names decide. */
   readonly creationTimestamp?: string;
 }
 
