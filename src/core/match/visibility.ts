@@ -16,11 +16,6 @@ export function exportedTo(exportTo: ReadonlySet<string>, ownNamespace: string, 
   return (exportTo.has(PRIVATE) && ownNamespace === clientNamespace) || exportTo.has(clientNamespace);
 }
 
-/** Whether the export is no wider than the resource's own namespace. */
-export function isPrivate(exportTo: ReadonlySet<string>, ownNamespace: string): boolean {
-  return !exportTo.has(PUBLIC) && (exportTo.has(PRIVATE) || exportTo.has(ownNamespace));
-}
-
 /** The effective `exportTo` of a resource: its own, else the mesh default, else everyone. */
 export function effectiveExportTo(
   own: readonly string[] | undefined,
