@@ -139,20 +139,21 @@ function destinationsOf(
   all: readonly NaiveService[],
   client: string,
 ): NaiveService[] {
+  const routes = rules.flatMap(({ spec }) => [...(spec.http ?? []), ...(spec.tls ?? []), ...(spec.tcp ?? [])]);
+  const named = routes.flatMap(({ route }) => route ?? []).map(({ destination }) => destination);
   const found: NaiveService[] = [];
-  for (const rule of rules) {
-    const routes = [...(rule.spec.http ?? []), ...(rule.spec.tls ?? []), ...(rule.spec.tcp ?? [])];
-    for (const { destination } of routes.flatMap(({ route }) => route ?? [])) {
-      if (imported.some(({ host }) => host === destination.host)) continue;
-      const candidates = all.filter(({ host }) => host === destination.host);
-      const visible = candidates.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, client));
-      const chosen = candidates.find(({ namespace }) => namespace === client) ?? visible[0];
-      if (chosen === undefined) continue;
-      const port = destination.port?.number;
-      found.push(
-        port === undefined ? chosen : { ...chosen, ports: chosen.ports.filter(({ number }) => number === port) },
-      );
-    }
+  for (const wanted of new Set(named.map(({ host }) => host))) {
+    if (imported.some(({ host }) => host === wanted)) continue;
+    const candidates = all.filter(({ host }) => host === wanted);
+    const visible = candidates.filter(({ exportTo, namespace }) => isExported(exportTo, namespace, client));
+    const chosen = candidates.find(({ namespace }) => namespace === client) ?? visible[0];
+    if (chosen === undefined) continue;
+    const ports = named.filter(({ host }) => host === wanted).map(({ port }) => port?.number);
+    found.push(
+      ports.includes(undefined)
+        ? chosen
+        : { ...chosen, ports: chosen.ports.filter(({ number }) => ports.includes(number)) },
+    );
   }
   return found;
 }
