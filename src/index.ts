@@ -10,6 +10,7 @@ export {
   type TimeoutAs,
   type Verification,
 } from './egress.ts';
+export { analyzeMeshConfig } from './config/analyze/analyze.ts';
 export {
   defineMeshConfig,
   loadMeshConfig,
