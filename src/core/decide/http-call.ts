@@ -3,6 +3,7 @@ import { normalizePath } from '../match/path-normalization.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { Connection, HttpRequest } from '../model/connection.ts';
 import type { PathNormalizationType } from '../model/mesh-config.ts';
+import { scanHeaders, type HeaderScan } from './http-headers-scan.ts';
 
 /** Why a request does not come as far as its routes. */
 export type CallRefusal = 'codec_error' | 'missing_host' | 'invalid_authority' | 'path_normalization_failed';
@@ -17,10 +18,11 @@ const HTTP1_METHODS: ReadonlySet<string> = new Set([
   ...['UNSUBSCRIBE'],
 ]);
 
-/** Tab and form feed pass Envoy's parser; other controls, the space and what is not ASCII do not. */
-const INVALID_TARGET = /[^\t\f!-~]/;
+const SLASH = 47;
+const COLON = 58;
+const BRACKET = 93;
 /** RFC 3986: what an authority is made of. */
-const INVALID_AUTHORITY = /[^A-Za-z0-9!$%&'()*+,\-.:;=@[\]_~]/;
+const IN_AUTHORITY = unitTable("!$%&'()*+,-.0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~");
 const ABSOLUTE_TARGET = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i;
 
 /** A request as its routes see it, normalised once; headers and query are taken apart when a route asks. */
@@ -38,26 +40,28 @@ export class NormalizedCall implements HttpCall {
   readonly protocol: Connection['protocol'];
   /** The target named the authority itself: `GET http://host/path`. */
   readonly absolute: boolean;
+  readonly hasEnvoyHeader: boolean;
+  readonly #contentType: string | undefined;
   #headers: Map<string, string> | undefined;
 
   constructor(
     request: HttpRequest,
     protocol: Connection['protocol'],
-    authority: string,
-    path: string,
-    scheme: string,
-    absolute: boolean,
+    { authority, host, path, scheme, absolute }: Target,
+    { contentType, hasEnvoyHeader }: HeaderScan,
   ) {
-    this.absolute = absolute;
     this.request = request;
     this.protocol = protocol;
     this.authority = authority;
-    this.host = lowerAscii(withoutPort(authority));
+    this.host = host;
     this.method = request.method;
     this.scheme = scheme;
     this.path = path;
     const question = path.indexOf('?');
     this.pathname = question < 0 ? path : path.slice(0, question);
+    this.absolute = absolute;
+    this.hasEnvoyHeader = hasEnvoyHeader;
+    this.#contentType = contentType;
   }
 
   header(name: string): string | undefined {
@@ -77,10 +81,18 @@ export class NormalizedCall implements HttpCall {
 
   /** By the content type, as Envoy knows gRPC. */
   get isGrpc(): boolean {
-    const type = this.header('content-type');
+    const type = this.#contentType;
     if (type === undefined) return this.protocol === 'grpc';
-    return type === 'application/grpc' || type.startsWith('application/grpc+');
+    return type.startsWith('application/grpc') && (type.length === 16 || type.charCodeAt(16) === 43);
   }
+}
+
+interface Target {
+  readonly authority: string;
+  readonly host: string;
+  readonly path: string;
+  readonly scheme: string;
+  readonly absolute: boolean;
 }
 
 /** Reads a request as Envoy's codec and connection manager do, in the order of their checks. `tls`: TLS ended here. */
@@ -89,15 +101,19 @@ export function readCall(
   normalization: PathNormalizationType,
   tls: boolean,
 ): NormalizedCall | CallRefusal {
-  const request = connection.request ?? ROOT_REQUEST;
-  const http1 = connection.protocol !== 'http2' && connection.protocol !== 'grpc';
+  const { request = ROOT_REQUEST, protocol } = connection;
+  const http1 = protocol !== 'http2' && protocol !== 'grpc';
+  const headers = scanHeaders(connection.request?.headers);
   let { path } = request;
-  let authority = authorityOf(connection, tls ? 443 : 80);
+  let authority = authorityOf(connection, headers.host, tls ? 443 : 80);
+  let scheme = tls ? 'https' : 'http';
   let absolute = false;
-  let scheme = (http1 ? forwardedScheme(request) : request.scheme) ?? (tls ? 'https' : 'http');
   if (http1) {
-    if (!HTTP1_METHODS.has(request.method) || path === '' || INVALID_TARGET.test(path)) return 'codec_error';
-    const target = path.charCodeAt(0) === 47 ? null : ABSOLUTE_TARGET.exec(path);
+    if (!HTTP1_METHODS.has(request.method) || !isTarget(path)) return 'codec_error';
+    const { forwardedProto } = headers;
+    // The first line of HTTP/1.1 does not tell the scheme: it is what the client says it came by.
+    if (forwardedProto === 'http' || forwardedProto === 'https') scheme = forwardedProto;
+    const target = path.charCodeAt(0) === SLASH ? null : ABSOLUTE_TARGET.exec(path);
     if (target !== null) {
       const [whole, targetScheme = '', targetAuthority = ''] = target;
       absolute = true;
@@ -105,22 +121,29 @@ export function readCall(
       authority = targetAuthority;
       const rest = path.slice(whole.length);
       path = rest.startsWith('/') ? rest : `/${rest}`;
-    } else if (path.charCodeAt(0) !== 47 && path !== '*' && request.method !== 'CONNECT') {
+    } else if (path.charCodeAt(0) !== SLASH && path !== '*' && request.method !== 'CONNECT') {
       return 'codec_error';
     }
+  } else if (request.scheme !== undefined) {
+    ({ scheme } = request);
   }
   if (authority === undefined) return 'missing_host';
-  if (INVALID_AUTHORITY.test(authority)) return 'invalid_authority';
+  const host = hostOf(authority);
+  if (host === undefined) return 'invalid_authority';
   const normalized = path === '*' ? path : normalizePath(path, normalization);
   if (normalized === undefined) return 'path_normalization_failed';
-  return new NormalizedCall(request, connection.protocol, authority, normalized, scheme, absolute);
+  return new NormalizedCall(request, protocol, { authority, host, path: normalized, scheme, absolute }, headers);
 }
 
-function authorityOf({ authority, request, host, port }: Connection, defaultPort: number): string | undefined {
-  const header = request === undefined ? undefined : hostHeader(request);
-  // Envoy joins a second Host header to the first, and then knows no such host.
-  if (authority !== undefined)
+function authorityOf(
+  { authority, host, port }: Connection,
+  header: string | undefined,
+  defaultPort: number,
+): string | undefined {
+  if (authority !== undefined) {
+    // Envoy joins a second Host header to the first, and then knows no such host.
     return header === undefined || header === authority ? authority : `${authority},${header}`;
+  }
   if (header !== undefined) return header;
   // A client that says nothing else sends what it dialled.
   if (host === undefined) return undefined;
@@ -128,29 +151,37 @@ function authorityOf({ authority, request, host, port }: Connection, defaultPort
   return port === defaultPort ? bracketed : `${bracketed}:${port}`;
 }
 
-function hostHeader({ headers }: HttpRequest): string | undefined {
-  for (const name in headers) {
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
-    const value = headers[name];
-    if (value !== undefined) return typeof value === 'string' ? value : value.join(',');
+/**
+ * The authority in lower case without its port, which is whatever follows the last colon outside brackets. Undefined:
+ * it holds what no authority may.
+ */
+function hostOf(authority: string): string | undefined {
+  let end = authority.length;
+  let upper = false;
+  for (let at = 0; at < authority.length; at += 1) {
+    const unit = authority.charCodeAt(at);
+    if (IN_AUTHORITY[unit] !== 1) return undefined;
+    if (unit === COLON) end = at;
+    else if (unit === BRACKET) end = authority.length;
+    else if (unit >= 65 && unit <= 90) upper = true;
   }
-  return undefined;
+  const host = end === authority.length ? authority : authority.slice(0, end);
+  return upper ? lowerAscii(host) : host;
 }
 
-/** The scheme of a request whose first line does not tell it: what a client says it came by. */
-function forwardedScheme({ headers }: HttpRequest): string | undefined {
-  for (const name in headers) {
-    if (name.length !== 17 || name.toLowerCase() !== 'x-forwarded-proto') continue;
-    const value = headers[name];
-    if (value === 'http' || value === 'https') return value;
+/** Tab and form feed pass Envoy's parser; other controls, the space and what is not ASCII do not. */
+function isTarget(path: string): boolean {
+  for (let at = 0; at < path.length; at += 1) {
+    const unit = path.charCodeAt(at);
+    if ((unit < 33 && unit !== 9 && unit !== 12) || unit > 126) return false;
   }
-  return undefined;
+  return path.length > 0;
 }
 
-/** Whatever follows the last colon is the port, unless it stands inside brackets. */
-function withoutPort(authority: string): string {
-  const colon = authority.lastIndexOf(':');
-  return colon < 0 || authority.lastIndexOf(']') > colon ? authority : authority.slice(0, colon);
+function unitTable(letters: string): Uint8Array {
+  const table = new Uint8Array(128);
+  for (let at = 0; at < letters.length; at += 1) table[letters.charCodeAt(at)] = 1;
+  return table;
 }
 
 function joinHeaders(headers: HttpRequest['headers']): Map<string, string> {

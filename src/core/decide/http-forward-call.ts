@@ -87,13 +87,12 @@ function destinationForCall(
   return Object.freeze({ ...destination, requestHeaders: Object.freeze(operations) });
 }
 
-function controlRemovals({ request }: NormalizedCall): HeaderOperation[] {
+function controlRemovals({ request, hasEnvoyHeader }: NormalizedCall): HeaderOperation[] {
   const removals: HeaderOperation[] = [];
+  if (!hasEnvoyHeader) return removals;
   for (const name in request.headers) {
-    const first = name.charCodeAt(0);
-    if (first !== 120 && first !== 88) continue;
     const lowered = name.toLowerCase();
-    if (lowered.startsWith('x-envoy-') && CONTROLS.includes(lowered)) removals.push({ op: 'remove', name: lowered });
+    if (CONTROLS.includes(lowered)) removals.push({ op: 'remove', name: lowered });
   }
   return removals;
 }

@@ -4,12 +4,13 @@ const PERCENT = 37;
 const DOT = 46;
 const SLASH = 47;
 const SEMICOLON = 59;
+const QUESTION = 63;
 const BACKSLASH = 92;
 
 /** What a path may hold as it is: RFC 3986's `pchar`, the slash, and the brackets that Envoy lets pass. */
-const KEPT = new Set([..."!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~"].map(unitOf));
+const KEPT = unitTable("!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~");
 /** Letters, digits, `-._~`: the same with and without their escape. */
-const UNRESERVED = new Set([...'-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].map(unitOf));
+const UNRESERVED = unitTable('-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
 /**
  * The path by which a request is routed and with which it goes on, as Envoy rewrites it for MeshConfig's
@@ -17,9 +18,10 @@ const UNRESERVED = new Set([...'-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
  * 400, for it holds an escaped NUL.
  */
 export function normalizePath(path: string, type: PathNormalizationType): string | undefined {
+  if (isPlain(path)) return path;
   const fragment = path.indexOf('#');
   const whole = fragment < 0 ? path : path.slice(0, fragment);
-  if (type === 'NONE' || isPlain(whole)) return whole;
+  if (type === 'NONE') return whole;
   const question = whole.indexOf('?');
   const query = question < 0 ? '' : whole.slice(question);
   let pathname = question < 0 ? whole : whole.slice(0, question);
@@ -36,8 +38,9 @@ function isPlain(path: string): boolean {
   let previous = SLASH;
   for (let at = 0; at < path.length; at += 1) {
     const unit = path.charCodeAt(at);
-    if (unit === 63) return at > 0;
-    if (unit === SLASH ? previous === SLASH && at > 0 : unit === DOT ? previous === SLASH : !KEPT.has(unit)) return false;
+    if (unit === QUESTION) return at > 0 && !path.includes('#', at);
+    if (unit === SLASH ? previous === SLASH && at > 0 : unit === DOT ? previous === SLASH : KEPT[unit] !== 1)
+      return false;
     previous = unit;
   }
   return path.length > 0;
@@ -74,7 +77,7 @@ function resolvePath(path: string): string | undefined {
       output += '/';
       at += 1;
     } else if (unit !== PERCENT) {
-      output += KEPT.has(unit) ? path[at] : escapeUnit(path, at);
+      output += KEPT[unit] === 1 ? path[at] : escapeUnit(path, at);
       at += isLeadSurrogate(path, at) ? 2 : 1;
     } else {
       const byte = escapedByte(path, at);
@@ -84,10 +87,11 @@ function resolvePath(path: string): string | undefined {
         brokenEscape = output.length;
         output += '%';
         at += 1;
-      } else if (UNRESERVED.has(byte)) {
+      } else if (UNRESERVED[byte] === 1) {
         output += String.fromCharCode(byte);
         at += 3;
-        if (brokenEscape >= 0 && output.length - brokenEscape <= 3) output = guardEscape(output, brokenEscape, path, at);
+        if (brokenEscape >= 0 && output.length - brokenEscape <= 3)
+          output = guardEscape(output, brokenEscape, path, at);
       } else {
         output += path.slice(at, at + 3);
         at += 3;
@@ -154,6 +158,8 @@ function escapeUnit(path: string, at: number): string {
   return `%${point.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-function unitOf(letter: string): number {
-  return letter.charCodeAt(0);
+function unitTable(letters: string): Uint8Array {
+  const table = new Uint8Array(128);
+  for (let at = 0; at < letters.length; at += 1) table[letters.charCodeAt(at)] = 1;
+  return table;
 }
