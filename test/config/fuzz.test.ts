@@ -75,7 +75,7 @@ const documents: readonly Json[] = [
 /** All places of a value. */
 function places(value: Json, path: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [path];
-  return [path, ...Object.entries(value).flatMap(([name, inner]) => places(inner as Json, [...path, name]))];
+  return [path, ...Object.entries(value).flatMap(([name, inner]) => places(inner, [...path, name]))];
 }
 
 function replace(value: Json, [name, ...rest]: readonly string[], by: Json | undefined): Json | undefined {

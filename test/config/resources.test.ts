@@ -84,6 +84,25 @@ items:
     expect(mesh.services[1]?.source?.line).toBe(9);
   });
 
+  it.each([
+    ['type: ExternalName', 'a Service of type ExternalName needs `externalName`'],
+    ['selector: { app: web }', 'a Service with an address needs ports'],
+    ['ports: [{ port: 80 }, { port: 443, name: https }]', 'several ports need names that differ'],
+    ['ports: [{ port: 80, name: a }, { port: 80, name: b }]', 'two ports have the same number and protocol'],
+    ['ports: [{ port: 0 }]', 'the number is less than 1'],
+    ['ports: [{ port: 80 }], clusterIps: []', 'did you mean `clusterIPs`?'],
+  ])('refuses a Service with %s', (spec, message) => {
+    expect(() => parse(`apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ${spec} }\n`)).toThrow(message);
+  });
+
+  it('takes a headless Service and an alias without ports', () => {
+    const services = ['clusterIP: None', 'type: ExternalName, externalName: api.example.com'];
+    const text = services.map(
+      (spec, i) => `apiVersion: v1\nkind: Service\nmetadata: { name: s${i} }\nspec: { ${spec} }\n`,
+    );
+    expect(parse(text.join('---\n')).services).toHaveLength(2);
+  });
+
   it('lets items of a typed list leave out what the list says', () => {
     const mesh = parse(`apiVersion: networking.istio.io/v1
 kind: SidecarList
