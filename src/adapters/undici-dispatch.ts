@@ -88,7 +88,7 @@ export class UndiciDispatches {
       authority,
       ...(sni !== undefined && { sni }),
       request: {
-        method: String(snapshot.method ?? 'GET'),
+        method: typeof snapshot.method === 'string' ? snapshot.method : 'GET',
         path,
         scheme: secure ? 'https' : 'http',
         headers: toHeaderRecord(headers),
