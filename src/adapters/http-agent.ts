@@ -1,7 +1,9 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Socket } from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
+import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
 import { CALL_OPTIONS, type CallOptions, type Exchange, type Guard, type RequestPlan, type SeamName } from './seam.ts';
 import { DECIDED, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
@@ -10,7 +12,7 @@ import { GovernedRequest, governedBy, isGoverned } from './http-governed.ts';
 import { HttpPools } from './http-pools.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { PatchRegistry } from './patch-registry.ts';
-import { isFailingSocket } from './socket-failure.ts';
+import { failingSocket, isFailingSocket } from './socket-failure.ts';
 import { dialledAddress, guardLookup, pinnedLookup } from './socket-lookup.ts';
 import { recordsOf } from './socket-records.ts';
 
@@ -192,12 +194,19 @@ function governCreateConnection(
     const { target } = mark;
     const dial = alone || target || mark.address !== undefined ? dialOptions(guard, options, mark, alone) : options;
     const socket =
-      target?.tls && this.protocol !== 'https:'
-        ? tls.connect({ ...dial, ...originationOptions(target) } as tls.ConnectionOptions)
-        : original.call(this, dial, ...args.slice(1));
+      target?.tls && this.protocol !== 'https:' ? originate(dial, target) : original.call(this, dial, ...args.slice(1));
     recordsOf(guard).created(socket, mark);
     return socket;
   };
+}
+
+/** What a rule's files lack shows where a failed handshake would. */
+function originate(dial: Options, target: UpstreamTarget): tls.TLSSocket | Socket {
+  try {
+    return tls.connect({ ...dial, ...originationOptions(target) } as tls.ConnectionOptions);
+  } catch (error) {
+    return failingSocket(error as Error, { secure: false, host: target.host, port: target.port });
+  }
 }
 
 /** The options with which the target is dialled. A governed process decides the addresses at the socket below. */

@@ -37,8 +37,11 @@ function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
   }
 }
 
-/** Inside a CONNECT tunnel the destination is what the name says, and not the proxy that the socket is connected to. */
+/**
+ * Inside a CONNECT tunnel, or after STARTTLS, the destination is what the name says and not what the socket is connected
+ * to: it is admitted when the name is, at that port or at HTTPS's.
+ */
 function isTunnelled(guard: Guard, record: SocketRecord, name: string): boolean {
   if (record.transport === 'tls' || record.connection.host === name) return false;
-  return guard.connection({ host: name, port: 443, transport: 'tls', sni: name }, 'tls').kind !== 'fail';
+  return [record.connection.port, 443].some((port) => guard.admits({ host: name, port, transport: 'tls', sni: name }));
 }
