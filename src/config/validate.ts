@@ -5,8 +5,10 @@ import { levelOf } from './diagnostics.ts';
 import { formatFieldPath, resolveFieldPath } from './field-path.ts';
 import { respell } from './field-spelling.ts';
 import type { FieldPath } from './parse-yaml.ts';
+import type { ServiceFields } from './schema/service.ts';
 import { resourceSchemas } from './schema/resource.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { checkService } from './service-rules.ts';
 import type { SourceDocument } from './sources.ts';
 import { findUnsupportedFields } from './unsupported-fields.ts';
 import { type UncheckedResource, validateWellFormed } from './validate/validate-resource.ts';
@@ -48,6 +50,11 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
   if (!hasError(diagnostics)) {
     for (const { field, code, level, message, fix } of validateWellFormed(value as unknown as UncheckedResource)) {
       report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
+    }
+  }
+  if (kind === 'Service' && !hasError(diagnostics)) {
+    for (const { path, message } of checkService((value['spec'] ?? {}) as ServiceFields)) {
+      report({ code: 'SCL0308', level: levelOf('SCL0308'), message }, path);
     }
   }
   for (const { path, effect } of findUnsupportedFields(kind, value)) {

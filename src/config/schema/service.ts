@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { anyMap } from './any-map.ts';
-import { celRule, flag, int32, text, textMap, texts, uint32 } from './fields.ts';
+import { flag, int32, text, textMap, texts, uint32 } from './fields.ts';
 
 const port = z.strictObject({
   name: text.optional(),
@@ -11,8 +11,8 @@ const port = z.strictObject({
   nodePort: uint32.optional(),
 });
 
-/** ServiceSpec of Kubernetes' v1, and what the API server asks of it. */
-const fields = z.strictObject({
+/** ServiceSpec of Kubernetes' v1. */
+export const serviceSpec = z.strictObject({
   type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),
   clusterIP: text.optional(),
   clusterIPs: texts.optional(),
@@ -35,28 +35,4 @@ const fields = z.strictObject({
   trafficDistribution: text.optional(),
 });
 
-type ServiceFields = z.infer<typeof fields>;
-
-export const serviceSpec = fields
-  .refine(hasExternalName, celRule('SCL0308', 'a Service of type ExternalName needs `externalName`'))
-  .refine(hasPorts, celRule('SCL0308', 'a Service with an address needs ports'))
-  .refine(hasPortNames, celRule('SCL0308', 'several ports need names that differ'))
-  .refine(hasDistinctPorts, celRule('SCL0308', 'two ports have the same number and protocol'));
-
-function hasExternalName({ type, externalName }: ServiceFields): boolean {
-  return type !== 'ExternalName' || (externalName ?? '') !== '';
-}
-
-/** A headless Service may do without; an alias has no ports of its own. */
-function hasPorts({ type, clusterIP, ports = [] }: ServiceFields): boolean {
-  return type === 'ExternalName' || clusterIP === 'None' || ports.length > 0;
-}
-
-function hasPortNames({ ports = [] }: ServiceFields): boolean {
-  const names = new Set(ports.map(({ name }) => name ?? ''));
-  return ports.length < 2 || (names.size === ports.length && !names.has(''));
-}
-
-function hasDistinctPorts({ ports = [] }: ServiceFields): boolean {
-  return new Set(ports.map(({ port: number, protocol = 'TCP' }) => `${number} ${protocol}`)).size === ports.length;
-}
+export type ServiceFields = z.infer<typeof serviceSpec>;
