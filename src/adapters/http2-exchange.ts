@@ -19,7 +19,7 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
     const socket = stream.session === undefined ? undefined : hiddenField(stream.session, 'socket');
     if (typeof socket !== 'object' || socket === null) return;
     const { protocol } = exchange;
-    noteSocket(exchange, socket as ObservedSocket);
+    noteSocket(exchange, socket);
     exchange.protocol = protocol;
   };
   note();

@@ -12,7 +12,7 @@ export function readStreamHeaders(headers: RequestHeaders): HeaderList {
   const append = (name: string, value: unknown): void => {
     if (value === undefined || value === null) return;
     for (const one of Array.isArray(value) ? (value as unknown[]) : [value])
-      list.push([name.toLowerCase(), typeof one === 'string' ? one : String(one as number)]);
+      list.push([name.toLowerCase(), typeof one === 'string' ? one : String(one)]);
   };
   if (Array.isArray(headers))
     for (let at = 0; at + 1 < headers.length; at += 2) append(String(headers[at]), headers[at + 1]);
@@ -25,7 +25,8 @@ export function toStreamHeaders(list: HeaderList, original: RequestHeaders): Out
   const headers = Object.create(null) as Record<PropertyKey, unknown>;
   for (const [name, value] of list) {
     const present = headers[name];
-    headers[name] = present === undefined ? value : [...(Array.isArray(present) ? present : [present]), value];
+    headers[name] =
+      present === undefined ? value : [...(Array.isArray(present) ? (present as unknown[]) : [present]), value];
   }
   const sensitive = (original as Record<symbol, unknown> | null | undefined)?.[SENSITIVE];
   if (sensitive !== undefined) headers[SENSITIVE] = sensitive;

@@ -32,15 +32,16 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void 
   for (const name of ENTRANCES) {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
     if (descriptor?.configurable !== true) continue;
-    const kind = typeof descriptor.value === 'function' ? 'value' : descriptor.get ? 'get' : undefined;
+    const kind = typeof descriptor.value === 'function' ? 'value' : 'get' in descriptor ? 'get' : undefined;
     if (kind === undefined) continue;
-    const original = descriptor[kind] as (...args: unknown[]) => unknown;
+    const original: unknown = descriptor[kind];
+    if (typeof original !== 'function') continue;
     const entrance = function (this: unknown, ...args: unknown[]): unknown {
       load();
       return Reflect.apply(original, this, args);
     };
     for (const key of ['name', 'length'] as const)
-      Object.defineProperty(entrance, key, { value: original[key], configurable: true });
+      Object.defineProperty(entrance, key, { value: Reflect.get(original, key), configurable: true });
     Object.defineProperty(globalThis, name, { ...descriptor, [kind]: entrance });
     undo.push(() => {
       if (Object.getOwnPropertyDescriptor(globalThis, name)?.[kind] === entrance)

@@ -128,5 +128,5 @@ export function entryOf(transaction: RecordedTransaction): AccessLogEntry {
       requestedServerName: downstream.sni,
       streamId: transaction.streamId,
     }),
-  } as AccessLogEntry;
+  };
 }
