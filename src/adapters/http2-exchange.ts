@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import { findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
 import { addFlag, noteSocket } from './undici-exchange.ts';
-import type { ObservedSocket } from './undici-exchange.ts';
 import { readStreamHeaders } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
 import { hiddenField } from './undici-dispatcher.ts';

@@ -34,7 +34,7 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void 
     if (descriptor?.configurable !== true) continue;
     const kind = typeof descriptor.value === 'function' ? 'value' : 'get' in descriptor ? 'get' : undefined;
     if (kind === undefined) continue;
-    const original: unknown = descriptor[kind];
+    const original: unknown = Reflect.get(descriptor, kind);
     if (typeof original !== 'function') continue;
     const entrance = function (this: unknown, ...args: unknown[]): unknown {
       load();
