@@ -60,9 +60,12 @@ export class DestinationRuleIndex {
     clientNamespace: string,
     hostname: string,
     serviceNamespace: string,
-  ): readonly { readonly rule: DestinationRule; readonly from: readonly ResourceRef[]; readonly exportTo: ReadonlySet<string> }[] {
-    const own =
-      clientNamespace === this.#rootNamespace ? this.#rootLocal : this.#local.get(clientNamespace);
+  ): readonly {
+    readonly rule: DestinationRule;
+    readonly from: readonly ResourceRef[];
+    readonly exportTo: ReadonlySet<string>;
+  }[] {
+    const own = clientNamespace === this.#rootNamespace ? this.#rootLocal : this.#local.get(clientNamespace);
     const found = own?.index.get(hostname);
     if (found !== undefined) return found;
     for (const namespace of [serviceNamespace, this.#rootNamespace]) {
@@ -84,7 +87,10 @@ export class DestinationRuleIndex {
     for (const candidate of this.candidates(client.namespace, hostname, serviceNamespace) as ConsolidatedRule[]) {
       const { rule } = candidate;
       if (!hasSelector(rule)) catchAll = candidate;
-      else if (namespaceOf(rule) === client.namespace && labelsMatch(rule.spec.workloadSelector?.matchLabels, client.labels)) {
+      else if (
+        namespaceOf(rule) === client.namespace &&
+        labelsMatch(rule.spec.workloadSelector?.matchLabels, client.labels)
+      ) {
         return asMerged(candidate);
       }
     }

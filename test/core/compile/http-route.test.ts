@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { buildHttpRoutes, type HttpRoute, type RouteOptions } from '../../../src/core/compile/http-route.ts';
+import type { RouteOptions } from '../../../src/core/compile/http-route-action.ts';
+import { buildHttpRoutes, type HttpRoute } from '../../../src/core/compile/http-route.ts';
 import { compileRegexRewrite } from '../../../src/core/compile/http-route-regex-rewrite.ts';
 import {
   consistentHashOfDestination,
