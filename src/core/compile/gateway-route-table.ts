@@ -3,10 +3,11 @@ import { hostsForNamespace, intersectHosts } from '../match/hostname.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { Gateway, Server } from '../model/gateway.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
-import { namespaceOf } from './age.ts';
+import { compareText, namespaceOf } from './age.ts';
 import type { MeshService, Scope } from './compiled.ts';
 import { isCatchAllMatch } from './http-route-match.ts';
-import { buildHttpRoutes, type HttpRoute, type RouteOptions } from './http-route.ts';
+import type { RouteOptions } from './http-route-action.ts';
+import { buildHttpRoutes, type HttpRoute } from './http-route.ts';
 import {
   appendsForwardedHost,
   consistentHashOf,
@@ -99,10 +100,34 @@ function requireTls(hosts: Map<string, GatheredHost>, server: Server, port: numb
 
 function tableOf(name: string, port: number, hosts: ReadonlyMap<string, GatheredHost>): RouteTable {
   const index = new HostnameIndex<VirtualHost>();
-  for (const [host, { routes, ...rest }] of hosts) index.add(host, { ...rest, routes: catchAllsLast(routes) });
+  const shared = new Map<HttpRoute | undefined, SharedHost[]>();
+  for (const [host, gathered] of [...hosts].sort(([a], [b]) => compareText(a, b))) {
+    index.add(host, sharedHost(gathered, shared));
+  }
   // Without any host Istio sets up one that finds nothing.
   if (hosts.size === 0) index.add('*', { name: `blackhole:${port}`, routes: [], requireTls: false });
   return { name, port, find: (host) => findVirtualHost(index, host) };
+}
+
+interface SharedHost {
+  readonly gathered: GatheredHost;
+  readonly virtualHost: VirtualHost;
+}
+
+/** Hosts with the very same routes are one virtual host, under the name of the first. `shared`: by their first route. */
+function sharedHost(gathered: GatheredHost, shared: Map<HttpRoute | undefined, SharedHost[]>): VirtualHost {
+  const { name, routes, requireTls: tls } = gathered;
+  const candidates = shared.get(routes[0]) ?? [];
+  const same = candidates.find((each) => isSameHost(each.gathered, gathered));
+  if (same !== undefined) return same.virtualHost;
+  const virtualHost = { name, requireTls: tls, routes: catchAllsLast(routes) };
+  shared.set(routes[0], [...candidates, { gathered, virtualHost }]);
+  return virtualHost;
+}
+
+function isSameHost(a: GatheredHost, b: GatheredHost): boolean {
+  if (a.requireTls !== b.requireTls || a.routes.length !== b.routes.length) return false;
+  return a.routes.every((route, at) => route === b.routes[at]);
 }
 
 /** Istio's `SortVHostRoutes`. */

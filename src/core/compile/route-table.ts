@@ -1,5 +1,6 @@
 import { HostnameIndex } from '../match/hostname-index.ts';
 import { parseProtocol } from '../match/protocol.ts';
+import { lowerAscii } from '../match/string-match.ts';
 import type { ConsistentHash } from '../model/destination-rule.ts';
 import type { Destination, VirtualService } from '../model/virtual-service.ts';
 import type { EgressScope, MeshService, Scope } from './compiled.ts';
@@ -9,7 +10,8 @@ import {
   consistentHashOfService,
   consistentHashToHashPolicy,
 } from './http-route-hash-policy.ts';
-import { buildDefaultRoute, buildHttpRoutes, type HttpRoute, type RouteOptions } from './http-route.ts';
+import type { RouteOptions } from './http-route-action.ts';
+import { buildDefaultRoute, buildHttpRoutes, type HttpRoute } from './http-route.ts';
 import { matchesSource, type RouteSource } from './http-route-match.ts';
 import { reshape } from './registered-service.ts';
 import { addressFamilies, type AddressFamilies } from './service-address.ts';
@@ -112,7 +114,7 @@ class SidecarTableBuilder {
     const names = new Set<string>();
     for (const wrapper of wrappers) {
       for (const host of [...wrapper.hosts, ...wrapper.services]) {
-        const hostname = typeof host === 'string' ? host : host.hostname;
+        const hostname = typeof host === 'string' ? host : lowerAscii(host.hostname);
         const name = virtualHostName(hostname, wrapper.port);
         // The oldest VirtualService of a host takes it whole.
         if (names.has(name)) continue;
@@ -138,7 +140,8 @@ class SidecarTableBuilder {
     return () => {
       const rule = this.#scope.destinationRule(host)?.rule;
       const hashPolicy = consistentHashToHashPolicy(consistentHashOfService(rule, port));
-      const cluster = { host: host.hostname, port, subset: '' };
+      // Istio looks services up in lower case here, and clusters as written: an entry in capitals is not found.
+      const cluster = { host: lowerAscii(host.hostname), port, subset: '' };
       return [buildDefaultRoute(cluster, hashPolicy, this.#scope.mesh.defaultHttpRetryPolicy)];
     };
   }
