@@ -7,7 +7,8 @@ import type {
   ValueMatch,
 } from '../../src/core/compile/http-route-match.ts';
 import { clusterName } from '../../src/core/compile/http-route-destination.ts';
-import type { ForwardAction, HttpRoute } from '../../src/core/compile/http-route.ts';
+import type { ForwardAction } from '../../src/core/compile/http-route-action.ts';
+import type { HttpRoute } from '../../src/core/compile/http-route.ts';
 import type { RedirectAction } from '../../src/core/compile/http-route-redirect.ts';
 import type { CorsRules, FaultPolicy, HashPolicy, RetryPolicy } from '../../src/core/model/decision.ts';
 import type { HTTPFaultInjection, VirtualService } from '../../src/core/model/virtual-service.ts';

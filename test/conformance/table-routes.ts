@@ -5,7 +5,8 @@ import { consistentHashToHashPolicy, portLevelConsistentHash } from '../../src/c
 import { translateHeaderOperations } from '../../src/core/compile/http-route-headers.ts';
 import { matchesSource, translateRouteMatch, type RouteSemantics } from '../../src/core/compile/http-route-match.ts';
 import { catchAllsLast } from '../../src/core/compile/gateway-route-table.ts';
-import { buildHttpRoutes, type RouteOptions } from '../../src/core/compile/http-route.ts';
+import type { RouteOptions } from '../../src/core/compile/http-route-action.ts';
+import { buildHttpRoutes } from '../../src/core/compile/http-route.ts';
 import { isCatchAllMatch } from '../../src/core/compile/http-route-match.ts';
 import type { PortTrafficPolicy } from '../../src/core/model/destination-rule.ts';
 import type { Destination, HTTPMatchRequest, HTTPRoute, StringMatch } from '../../src/core/model/virtual-service.ts';
@@ -53,7 +54,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   SortVHostRoutes: (input) => ({ value: sortRoutes(input as unknown as Input[]) }),
   TranslateRouteMatch: ({ in: match, vs }) => ({
     value: envoyMatch(
-      translateRouteMatch((match ?? undefined) as HTTPMatchRequest | undefined, semanticsOf(vs)),
+      translateRouteMatch((match ?? undefined), semanticsOf(vs)),
       match,
     ),
   }),
@@ -77,7 +78,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   TranslateHeadersOperations: (headers) => ({
     value: { ...NO_OPERATIONS, ...envoyHeaders(translateHeaderOperations(headers)) },
   }),
-  TranslateFault: (fault) => ({ value: envoyFault(translateFault(fault as HTTPRoute['fault']), fault) }),
+  TranslateFault: (fault) => ({ value: envoyFault(translateFault(fault), fault) }),
   TranslateCORSPolicy: ({ in: policy }) => ({
     value: envoyCors(translateCorsPolicy(policy as HTTPRoute['corsPolicy'])),
   }),

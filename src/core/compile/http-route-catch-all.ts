@@ -3,7 +3,8 @@ import { destinationCluster } from './http-route-destination.ts';
 import { NO_HEADER_CHANGES } from './http-route-headers.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { compileRoutePredicate } from './http-route-predicate.ts';
-import type { BlockAllAction, CatchAllAction, HttpRoute } from './http-route.ts';
+import type { BlockAllAction, CatchAllAction } from './http-route-action.ts';
+import type { HttpRoute } from './http-route.ts';
 
 /** Istio's names of the catch-all virtual hosts; an egress proxy goes by that of ALLOW_ANY. */
 const NAMES: Readonly<Record<(BlockAllAction | CatchAllAction)['kind'], string>> = {

@@ -4,7 +4,7 @@ import type { Decision, DecisionReason, DenyDecision } from '../model/decision.t
 import type { ResourceRef } from '../model/resource.ts';
 import type { CallRefusal, NormalizedCall } from './http-call.ts';
 import { localReply } from './http-reply.ts';
-import { httpsLocation } from './http-route-redirect.ts';
+import { httpsLocation } from './http-route-url.ts';
 import type { HttpContext } from './http-route.ts';
 
 interface Refusal {

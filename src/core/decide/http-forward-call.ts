@@ -1,11 +1,12 @@
-import type { CatchAllAction, ForwardAction, HttpRoute } from '../compile/http-route.ts';
+import type { CatchAllAction, ForwardAction } from '../compile/http-route-action.ts';
+import type { HttpRoute } from '../compile/http-route.ts';
 import type { AllowDecision, Decision, HeaderOperation, RouteDecision } from '../model/decision.ts';
 import type { WeightedDestination } from '../model/decision.ts';
 import type { NormalizedCall } from './http-call.ts';
 import { formatOperations } from './http-header-format.ts';
 import { localReply } from './http-reply.ts';
 import { wrap, type ForwardPlan } from './http-route-forward.ts';
-import { rewritePath } from './http-route-rewrite.ts';
+import { rewritePath } from './http-route-url.ts';
 
 /** Headers by which a client may command an Envoy that trusts it. Istio's does not: they are removed. */
 const CONTROLS: readonly string[] = [

@@ -35,9 +35,9 @@ export function formatOperations(operations: readonly HeaderOperation[], source:
 }
 
 function formatValue(value: string, source: FormatSource): string {
-  return value.replace(OPERATOR, (whole: string, name?: string, argument = '', limit?: string) => {
+  return value.replace(OPERATOR, (whole: string, name?: string, argument?: string, limit?: string) => {
     if (whole === '%%') return '%';
-    const text = operatorValue(name ?? '', argument, source);
+    const text = operatorValue(name ?? '', argument ?? '', source);
     return limit === undefined ? text : text.slice(0, Number(limit));
   });
 }

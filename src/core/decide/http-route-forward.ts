@@ -1,6 +1,7 @@
 import type { HeaderChanges, HeaderValue } from '../compile/http-route-headers.ts';
 import { clusterName, UNKNOWN_SERVICE, type ClusterKey } from '../compile/http-route-destination.ts';
-import type { CatchAllAction, ForwardAction, HttpRoute } from '../compile/http-route.ts';
+import type { CatchAllAction, ForwardAction } from '../compile/http-route-action.ts';
+import type { HttpRoute } from '../compile/http-route.ts';
 import type { VirtualHost } from '../compile/virtual-host.ts';
 import type { Scope } from '../compile/compiled.ts';
 import type {

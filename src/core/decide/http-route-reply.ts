@@ -1,13 +1,14 @@
 import type { DirectResponseAction } from '../compile/http-route-direct-response.ts';
 import type { RedirectAction } from '../compile/http-route-redirect.ts';
-import type { HttpRoute, NoAction } from '../compile/http-route.ts';
+import type { NoAction } from '../compile/http-route-action.ts';
+import type { HttpRoute } from '../compile/http-route.ts';
 import type { VirtualHost } from '../compile/virtual-host.ts';
 import type { Decision, FaultPolicy, HeaderOperation, LocalReply, RouteDecision } from '../model/decision.ts';
 import type { NormalizedCall } from './http-call.ts';
 import { formatOperations, isFormatted } from './http-header-format.ts';
 import { localReply } from './http-reply.ts';
 import { baseOf, responseOperations, type ForwardPlan } from './http-route-forward.ts';
-import { ownLocation, redirectLocation } from './http-route-redirect.ts';
+import { ownLocation, redirectLocation } from './http-route-url.ts';
 import type { HttpContext } from './http-route.ts';
 
 /** The answer of a route that has one: Envoy calls a redirect a direct response too. */

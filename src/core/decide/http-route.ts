@@ -1,5 +1,6 @@
 import type { Scope } from '../compile/compiled.ts';
-import type { CatchAllAction, ForwardAction, HttpRoute } from '../compile/http-route.ts';
+import type { CatchAllAction, ForwardAction } from '../compile/http-route-action.ts';
+import type { HttpRoute } from '../compile/http-route.ts';
 import type { RouteTable } from '../compile/route-table.ts';
 import type { VirtualHost } from '../compile/virtual-host.ts';
 import type { Connection } from '../model/connection.ts';

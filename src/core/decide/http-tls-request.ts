@@ -6,7 +6,7 @@ import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
 import { readCall, type NormalizedCall } from './http-call.ts';
 import { noRoute, refuse } from './http-denial.ts';
-import { ownLocation, redirectLocation } from './http-route-redirect.ts';
+import { ownLocation, redirectLocation } from './http-route-url.ts';
 import { followRoute, type HttpContext } from './http-route.ts';
 
 const compiled = new WeakMap<Scope, Map<string, TlsRequestRoutes | undefined>>();
@@ -36,7 +36,10 @@ export function decideTlsRequest(
 
 function routesFor(scope: Scope, hostname: string, port: number): TlsRequestRoutes | undefined {
   let held = compiled.get(scope);
-  if (held === undefined) compiled.set(scope, (held = new Map()));
+  if (held === undefined) {
+    held = new Map<string, TlsRequestRoutes | undefined>();
+    compiled.set(scope, held);
+  }
   const key = clusterName({ host: hostname, port, subset: '' });
   if (!held.has(key)) held.set(key, buildTlsRequestRoutes(scope, hostname, port));
   return held.get(key);

@@ -1,6 +1,14 @@
+import type { PathMatch } from '../compile/http-route-match.ts';
 import type { RedirectAction } from '../compile/http-route-redirect.ts';
+import type { Rewrite } from '../compile/http-route-action.ts';
 import type { NormalizedCall } from './http-call.ts';
-import { replaceMatched } from './http-route-rewrite.ts';
+
+/** The path and query that a route's rewrite sends on. */
+export function rewritePath({ matchedPath, prefix = '', regex }: Rewrite, call: NormalizedCall): string {
+  const query = call.path.slice(call.pathname.length);
+  if (regex !== undefined) return regex.apply(call.pathname) + query;
+  return replaceMatched(matchedPath, prefix, call.pathname) + query;
+}
 
 /** The `location` of a redirect, as Envoy puts it together. */
 export function redirectLocation(redirect: RedirectAction, call: NormalizedCall): string {
@@ -34,4 +42,10 @@ function redirectPath({ path, prefixRewrite, matchedPath }: RedirectAction, call
   if (path !== '') return path.includes('?') ? path : path + query;
   if (prefixRewrite !== undefined) return replaceMatched(matchedPath, prefixRewrite, call.pathname) + query;
   return call.path;
+}
+
+/** Puts `replacement` where the match stands: a prefix, or (exact, regex) all of the path. */
+function replaceMatched(matched: PathMatch, replacement: string, pathname: string): string {
+  const { kind, value } = matched;
+  return kind === 'prefix' || kind === 'separatedPrefix' ? replacement + pathname.slice(value.length) : replacement;
 }
