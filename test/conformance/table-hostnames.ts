@@ -1,4 +1,15 @@
 import {
+  annotationScopes,
+  completeHost,
+  isExportedEverywhere,
+  isInScope,
+  parseScopedHost,
+  resourceOfHost,
+  scopedHost,
+  scopedHostText,
+  splitKubernetesName,
+} from '../../src/config/analyze/scoped-host.ts';
+import {
   compareSpecificity,
   expandShortName,
   hostMatches,
@@ -52,7 +63,39 @@ const answers: Readonly<Record<string, (input: unknown) => unknown>> = {
     const { gwname, meta } = input as { gwname: string; meta: Meta };
     return resolveGatewayName(gwname, meta.namespace ?? '');
   },
+  IsExportToAllNamespaces: (input) => isExportedEverywhere(input as string[]),
+  ConvertHostToFQDN: (input) => {
+    const { host, namespace, customDomain } = input as HostInNamespace;
+    return completeHost(host, namespace, customDomain === '' ? undefined : customDomain);
+  },
+  NewScopedFqdn: (input) => {
+    const { scope, host, namespace, customDomain } = input as HostInNamespace & { scope: string };
+    return scopedHostText(scopedHost(scope, host, namespace, customDomain === '' ? undefined : customDomain));
+  },
+  'ScopedFqdn.GetScopeAndFqdn': (input) => {
+    const { scope, host } = parseScopedHost(input as string);
+    return [scope, host];
+  },
+  'ScopedFqdn.InScopeOf': (input) => {
+    const { receiver, ns } = input as { receiver: string; ns: string };
+    return isInScope(parseScopedHost(receiver), ns);
+  },
+  GetResourceNameFromHost: (input) => {
+    const { host, defaultNamespace } = input as { host: string; defaultNamespace: string };
+    return resourceOfHost(host, defaultNamespace);
+  },
+  GetFullNameFromFQDN: (input) => splitKubernetesName(input as string),
+  getVisibleNamespacesFromExportToAnno: (input) => {
+    const { anno, resourceNamespace } = input as { anno: string; resourceNamespace: string };
+    return annotationScopes(anno, resourceNamespace);
+  },
 };
+
+interface HostInNamespace {
+  readonly host: string;
+  readonly namespace: string;
+  readonly customDomain?: string;
+}
 
 function pair(input: unknown): [string, string] {
   const { receiver, o } = input as { receiver: string; o: string };

@@ -5,6 +5,7 @@ import { primitivesTable } from './table-primitives.ts';
 import { protocolsTable } from './table-protocols.ts';
 import { routesTable } from './table-routes.ts';
 import { notApplicable, type Table, type TableFile, type Verdict } from './table.ts';
+import { simulationTable } from './table-simulation.ts';
 import { crdFixturesTable, validationTable } from './table-validation.ts';
 import { visibilityTable } from './table-visibility.ts';
 
@@ -19,6 +20,7 @@ const tables: Readonly<Record<string, Table>> = {
   delegation: delegationTable,
   routes: routesTable,
   analyzers: analyzersTable,
+  simulation: simulationTable,
   visibility: visibilityTable,
 };
 

@@ -59,5 +59,5 @@ export function exportScopes(exportTo: readonly string[] | undefined, namespace:
 /** The same from the annotation of a Kubernetes Service: comma-separated. */
 export function annotationScopes(annotation: string, namespace: string): readonly string[] {
   if (annotation === '') return [EVERYWHERE];
-  return annotation.split(',').map((entry) => (entry === '.' ? namespace : entry));
+  return annotation.split(',').map((entry) => (entry.trim() === '.' ? namespace : entry.trim()));
 }
