@@ -53,10 +53,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   IsCatchAllRoute: (route) => ({ value: isCatchAllMatch(matchFromEnvoy(route['match'] as Input)) }),
   SortVHostRoutes: (input) => ({ value: sortRoutes(input as unknown as Input[]) }),
   TranslateRouteMatch: ({ in: match, vs }) => ({
-    value: envoyMatch(
-      translateRouteMatch((match ?? undefined), semanticsOf(vs)),
-      match,
-    ),
+    value: envoyMatch(translateRouteMatch(match ?? undefined, semanticsOf(vs)), match),
   }),
   translateHeaderMatch: ({ name, in: match }) => {
     const [header] = translateRouteMatch({ headers: { [name as string]: match as StringMatch } }).headers;
