@@ -8,6 +8,9 @@ import type { ConfigSource } from './sources.ts';
 
 const CONFIG_FILE = /\.(?:ya?ml|json)$/i;
 
+/** Files of other tools that lie beside resources and hold none. A path that names one reads it all the same. */
+const OTHER_TOOLS = /^(?:kustomization\.ya?ml|Chart\.ya?ml|package(?:-lock)?\.json|tsconfig\.json)$/;
+
 export interface ConfigFiles {
   readonly sources: readonly ConfigSource[];
   readonly diagnostics: readonly Diagnostic[];
@@ -52,7 +55,7 @@ function filesBelow(directory: string): readonly string[] {
     const full = path.join(directory, entry.name);
     if (entry.name.startsWith('.')) return [];
     if (entry.isDirectory()) return filesBelow(full);
-    return CONFIG_FILE.test(entry.name) ? [full] : [];
+    return CONFIG_FILE.test(entry.name) && !OTHER_TOOLS.test(entry.name) ? [full] : [];
   });
 }
 

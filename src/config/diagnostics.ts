@@ -36,7 +36,7 @@ export const loadingCodes = {
   SCL0304: error('Two documents define MeshConfig.'),
   SCL0305: info('The kind has no part in egress decisions; the resource was left aside.'),
   SCL0306: warning('The kind can change egress in a cluster, and is not read here.'),
-  SCL0307: error('The name of a resource or of a namespace is not a DNS name.'),
+  SCL0307: warning('The name of a resource or of a namespace is not a DNS name.'),
   SCL0308: warning('A Kubernetes Service lacks what its type needs, or has ports that cannot be told apart.'),
 
   SCL0311: warning('A VirtualService is for a host that nothing defines.'),

@@ -1,14 +1,14 @@
 /** One resource against the API server (its schema) and against Istio's own rules, with the place of every finding. */
 import type { Diagnostic } from '../core/model/diagnostic.ts';
-import type { ResourceRef } from '../core/model/resource.ts';
+import type { ObjectMeta, ResourceRef } from '../core/model/resource.ts';
 import { levelOf } from './diagnostics.ts';
 import { formatFieldPath, resolveFieldPath } from './field-path.ts';
 import { respell } from './field-spelling.ts';
+import { checkNames, checkService, type KubernetesFinding } from './kubernetes-rules.ts';
 import type { FieldPath } from './parse-yaml.ts';
 import type { ServiceFields } from './schema/service.ts';
 import { resourceSchemas } from './schema/resource.ts';
 import { schemaProblems } from './schema-problems.ts';
-import { checkService } from './service-rules.ts';
 import type { SourceDocument } from './sources.ts';
 import { findUnsupportedFields } from './unsupported-fields.ts';
 import { type UncheckedResource, validateWellFormed } from './validate/validate-resource.ts';
@@ -52,9 +52,9 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
       report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
     }
   }
-  if (kind === 'Service' && !hasError(diagnostics)) {
-    for (const { path, message } of checkService((value['spec'] ?? {}) as ServiceFields)) {
-      report({ code: 'SCL0308', level: levelOf('SCL0308'), message }, path);
+  if (!hasError(diagnostics)) {
+    for (const { code, path, message } of kubernetesFindings(kind, value)) {
+      report({ code, level: levelOf(code), message }, path);
     }
   }
   for (const { path, effect } of findUnsupportedFields(kind, value)) {
@@ -68,6 +68,11 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
     );
   }
   return { value, accepted: !hasError(diagnostics), diagnostics };
+}
+
+function kubernetesFindings(kind: string, { metadata, spec = {} }: Fields): readonly KubernetesFinding[] {
+  const names = checkNames(metadata as ObjectMeta);
+  return kind === 'Service' ? [...names, ...checkService(spec as ServiceFields)] : names;
 }
 
 function hasError(diagnostics: readonly Diagnostic[]): boolean {

@@ -96,6 +96,15 @@ describe('bad input', () => {
     ]);
   });
 
+  it('passes over files of other tools in a directory', () => {
+    write('kustomization.yaml', 'resources: [api.yaml]\n');
+    write('package.json', '{ "name": "app" }');
+    write('.hidden.yaml', 'a: [');
+    write('api.yaml', serviceEntry('api'));
+    expect(loadMeshConfig(directory).serviceEntries).toHaveLength(1);
+    expect(errorsOf(() => loadMeshConfig(join(directory, 'kustomization.yaml')))).toHaveLength(1);
+  });
+
   it('refuses an empty file as well', () => {
     expect(errorsOf(() => loadMeshConfig(write('mesh.yaml', '# nothing yet\n')))).toEqual([
       'SCL0203: no mesh resource and no MeshConfig in mesh.yaml (point at the files that hold the policy)',

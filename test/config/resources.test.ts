@@ -219,9 +219,11 @@ describe('fields', () => {
   });
 
   it('of metadata are checked too', () => {
-    expect(errors(virtualService('  hosts: [a]').replace('name: api', 'name: API'))).toContain(
-      'SCL0307 metadata.name 3:13',
-    );
+    const { diagnostics } = parse(service('ports: [{ port: 80 }]').replace('web', 'Web, namespace: a.b'));
+    expect(diagnostics.map(({ code, level, field }) => [code, level, field])).toEqual([
+      ['SCL0307', 'warning', 'metadata.name'],
+      ['SCL0307', 'warning', 'metadata.namespace'],
+    ]);
     expect(errors(virtualService('  hosts: [a]').replace('name: api', 'labels: { on: 1 }'))).toEqual([
       'SCL0404 metadata.name 3:1',
       'SCL0402 metadata.labels.true 3:23',
