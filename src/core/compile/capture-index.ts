@@ -20,7 +20,6 @@ export interface CaptureIndex {
   readonly includeAll: boolean;
   readonly include: CidrIndex<true>;
   readonly exclude: CidrIndex<true>;
-  readonly hasExclude: boolean;
   readonly includePorts: readonly PortRange[];
   readonly excludePorts: readonly PortRange[];
   /** A loopback block stands in the include ranges: Istio then looks at loopback traffic of both families. */
@@ -32,6 +31,8 @@ export interface CaptureIndex {
   readonly interfaces: readonly NetworkInterface[];
   /** Resolvers that DNS capture redirects; `all`: whatever is dialled at port 53; undefined: no DNS capture. */
   readonly dns: CidrIndex<true> | 'all' | undefined;
+  /** Rules exist, and at a port that is included or no range is asked for they are the same for every address. */
+  readonly sameForAll: boolean;
   /** Groups whose processes bypass, or which alone are captured. */
   readonly groups: { readonly only: ReadonlySet<number> } | { readonly except: ReadonlySet<number> };
 }
@@ -51,20 +52,23 @@ export function buildCaptureIndex(settings: CaptureSettings, workload: Workload)
   const parsePorts = settings.nativeNftables === true ? parseNftablesPorts : parseIptablesPorts;
   const rules = settings.interceptionMode !== 'NONE';
   const dualStack = settings.dualStack === true || (settings.nativeNftables === true && includeAll);
+  const rules6 = rules && (dualStack || own.every((ip) => ip.family === 6));
+  const interfaces = readInterfaces(settings);
+  const askAddress = exclude.length > 0 || interfaces.some(({ excluded }) => excluded);
   return {
     rules4: rules,
-    rules6: rules && (dualStack || own.every((ip) => ip.family === 6)),
+    rules6,
+    sameForAll: rules6 && settings.loopback === 'govern' && !askAddress,
     governLoopback: settings.loopback === 'govern',
     includeAll: includeAll || include === undefined,
     include: indexOf(include ?? []),
     exclude: indexOf(exclude),
-    hasExclude: exclude.length > 0,
     includePorts: parsePorts(settings.includeOutboundPorts) ?? [],
     excludePorts: parsePorts(settings.excludeOutboundPorts) ?? [],
     includesLoopback: (include ?? []).some(({ address }) => isLoopbackAddress(address)),
     loopback: parseCidr(settings.loopbackCidr ?? LOOPBACK_BLOCK) ?? (parseCidr(LOOPBACK_BLOCK) as Cidr),
     own: indexOf(own.flatMap((ip) => parseCidr(ip.text) ?? [])),
-    interfaces: readInterfaces(settings),
+    interfaces,
     dns: dnsIndex(settings),
     groups: readGroups(settings),
   };

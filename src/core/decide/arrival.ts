@@ -56,7 +56,7 @@ function readDialled(
     host = canonical.type === 'dns' ? canonical.value : '';
     if (canonical.type !== 'dns') ip ??= canonical.ip;
   }
-  const name = sni === undefined ? (tls ? host : '') : readSni(sni);
+  const name = sni === undefined ? (tls ? host : '') : sni === host ? host : readSni(sni);
   if (name === undefined) return undefined;
   return { host, dialled: true, address: ip, port, tls, sni: name, application };
 }

@@ -49,12 +49,11 @@ export function captureVerdict(index: CaptureIndex, ip: Ip, port: number, origin
  * decides. A name is taken not to lead to loopback, which is asked again with the address.
  */
 export function captureVerdictOfPort(index: CaptureIndex, port: number): 'captured' | 'bypass' | undefined {
-  if (!index.rules4 && !index.rules6) return index.governLoopback ? undefined : 'bypass';
-  if (includesPort(index.excludePorts, port)) return 'bypass';
-  const sameForAll = index.rules4 && index.rules6 && index.governLoopback && !index.hasExclude;
-  const everyAddress = index.includeAll || includesPort(index.includePorts, port);
-  const plainPort = (index.dns === undefined || port !== DNS_PORT) && index.interfaces.every((each) => !each.excluded);
-  return sameForAll && everyAddress && plainPort ? 'captured' : undefined;
+  const { excludePorts, includePorts } = index;
+  if (excludePorts.length > 0 && includesPort(excludePorts, port)) return 'bypass';
+  if (!index.sameForAll) return index.rules4 || index.governLoopback ? undefined : 'bypass';
+  if (index.dns !== undefined && port === DNS_PORT) return undefined;
+  return index.includeAll || includesPort(includePorts, port) ? 'captured' : undefined;
 }
 
 /** 127.0.0.0/8, `::1`, the proxy's own `::6`, every own address, and the unspecified ones, which are dialled as loopback. */

@@ -54,6 +54,7 @@ function otherAuthority(
   { seenAs }: Decision,
 ): string | typeof INVALID | undefined {
   if (authority === undefined || (seenAs !== 'http' && !(tls && request !== undefined))) return undefined;
+  if (authority === host) return undefined;
   const name = withoutPort(authority);
   if (name === host) return undefined;
   if (isCanonicalName(name)) return name;

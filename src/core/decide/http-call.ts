@@ -1,4 +1,5 @@
 import type { HttpCall } from '../compile/http-route-predicate.ts';
+import { isCanonicalName } from '../match/canonical-host.ts';
 import { normalizePath } from '../match/path-normalization.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { Connection, HttpRequest } from '../model/connection.ts';
@@ -156,6 +157,7 @@ function authorityOf(
  * it holds what no authority may.
  */
 function hostOf(authority: string): string | undefined {
+  if (isCanonicalName(authority)) return authority;
   let end = authority.length;
   let upper = false;
   for (let at = 0; at < authority.length; at += 1) {

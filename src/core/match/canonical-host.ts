@@ -22,32 +22,41 @@ export type CanonicalHost =
 const DOT = 46;
 const MAX_NAME = 253;
 const MAX_LABEL = 63;
+const IN_LABEL = new Uint8Array(128);
+for (const letter of 'abcdefghijklmnopqrstuvwxyz0123456789-_') IN_LABEL[letter.charCodeAt(0)] = 1;
+
+/** Names found canonical before. A service talks to few hosts, and to them often. */
+const known = new Set<string>();
+const KNOWN_LIMIT = 8_192;
 
 /**
  * Whether `host` is a DNS name that is canonical already: lower-case letters, digits, hyphens and underscores in labels
- * of 1-63, no trailing dot, no A-label, not ending in a number. Allocates nothing, so it stands before
- * {@link canonicalHost} on the path of every decision.
+ * of 1-63, no trailing dot, no A-label, not ending in a number. It stands before {@link canonicalHost} on the path of
+ * every decision.
  */
 export function isCanonicalName(host: string): boolean {
+  if (known.has(host)) return true;
+  if (!isPlainName(host)) return false;
+  if (known.size >= KNOWN_LIMIT) known.clear();
+  known.add(host);
+  return true;
+}
+
+function isPlainName(host: string): boolean {
   const length = host.length;
   if (length === 0 || length > MAX_NAME) return false;
   let label = 0;
-  let first = 0;
-  for (let at = 0; at < length; at += 1) {
-    const unit = host.charCodeAt(at);
-    if (unit === DOT) {
-      if (at === label || at - label > MAX_LABEL) return false;
-      label = at + 1;
-    } else if (unit >= 97 && unit <= 122) {
-      // Every A-label begins with an x.
-      if (at === label && unit === 120 && host.startsWith('xn--', at)) return false;
-    } else if (!((unit >= 48 && unit <= 57) || unit === 45 || unit === 95)) {
-      return false;
-    }
-    if (at === label) first = unit;
+  for (let at = 0; at <= length; at += 1) {
+    const unit = at === length ? DOT : host.charCodeAt(at);
+    if (IN_LABEL[unit] === 1) continue;
+    if (unit !== DOT || at === label || at - label > MAX_LABEL) return false;
+    // Every A-label begins with an x.
+    if (host.charCodeAt(label) === 120 && host.startsWith('xn--', label)) return false;
+    if (at < length) label = at + 1;
   }
   // A last label that begins with a digit may be a number, and the name then an address.
-  return length > label && length - label <= MAX_LABEL && !(first >= 48 && first <= 57);
+  const first = host.charCodeAt(label);
+  return !(first >= 48 && first <= 57);
 }
 
 /**
@@ -59,6 +68,8 @@ export function canonicalHost(input: unknown): CanonicalHost {
   if (typeof input !== 'string') return isImplicit(input) ? localhost() : invalid('not-a-string');
   if (input === '') return localhost();
   if (isCanonicalName(input)) return { type: 'dns', value: input };
+  const literal = input.charCodeAt(0) <= 57 ? parseIp(input) : undefined;
+  if (literal?.family === 4) return { type: 'ipv4', value: literal.text, ip: literal };
   if (input.includes(':')) return canonicalIpv6(input);
   if (hasForbidden(input)) return invalid('forbidden-character');
   const ascii = toAscii(input);
