@@ -64,7 +64,8 @@ function validateHosts(report: Report, spec: ServiceEntryFields): void {
       continue;
     }
     report.check('hostname', field, wildcardDomainProblem(host));
-    const partial = partialWildcardProblem(host);
+    // Resolution DYNAMIC_DNS looks the dialled name up, whatever the wildcard.
+    const partial = resolutionOf(spec) === 'DYNAMIC_DNS' ? undefined : partialWildcardProblem(host);
     if (partial !== undefined) report.warning('partialWildcard', field, partial);
   }
 }
