@@ -1,13 +1,14 @@
 import type { HttpCall } from '../compile/http-route-predicate.ts';
 import { isCanonicalName } from '../match/canonical-host.ts';
-import { normalizePath } from '../match/path-normalization.ts';
+import { isPlainPath, normalizePath } from '../match/path-normalization.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { Connection, HttpRequest } from '../model/connection.ts';
 import type { PathNormalizationType } from '../model/mesh-config.ts';
-import { scanHeaders, type HeaderScan } from './http-headers-scan.ts';
+import { headersAtRouting, scanHeaders, type HeaderScan } from './http-headers.ts';
 
 /** Why a request does not come as far as its routes. */
-export type CallRefusal = 'codec_error' | 'missing_host' | 'invalid_authority' | 'path_normalization_failed';
+export type CallRefusal =
+  'codec_error' | 'unsupported_upgrade' | 'missing_host' | 'invalid_authority' | 'path_normalization_failed';
 
 const ROOT_REQUEST: HttpRequest = Object.freeze({ method: 'GET', path: '/', headers: Object.freeze({}) });
 
@@ -43,7 +44,7 @@ export class NormalizedCall implements HttpCall {
   readonly absolute: boolean;
   readonly hasEnvoyHeader: boolean;
   readonly #contentType: string | undefined;
-  #headers: Map<string, string> | undefined;
+  #headers: ReadonlyMap<string, string> | undefined;
 
   constructor(
     request: HttpRequest,
@@ -66,7 +67,7 @@ export class NormalizedCall implements HttpCall {
   }
 
   header(name: string): string | undefined {
-    this.#headers ??= joinHeaders(this.request.headers);
+    this.#headers ??= headersAtRouting(this.request.headers, this.scheme);
     return this.#headers.get(name);
   }
 
@@ -109,8 +110,13 @@ export function readCall(
   let authority = authorityOf(connection, headers.host, tls ? 443 : 80);
   let scheme = tls ? 'https' : 'http';
   let absolute = false;
+  const question = path.indexOf('?');
+  const plain = isPlainPath(path);
   if (http1) {
-    if (!HTTP1_METHODS.has(request.method) || !isTarget(path)) return 'codec_error';
+    const { method } = request;
+    if (method !== 'GET' && !HTTP1_METHODS.has(method)) return 'codec_error';
+    // A plain path holds nothing that a target may not; what follows it is still unread.
+    if (!plain ? !isTarget(path, 0) : question >= 0 && !isTarget(path, question)) return 'codec_error';
     const { forwardedProto } = headers;
     // The first line of HTTP/1.1 does not tell the scheme: it is what the client says it came by.
     if (forwardedProto === 'http' || forwardedProto === 'https') scheme = forwardedProto;
@@ -131,8 +137,9 @@ export function readCall(
   if (authority === undefined) return 'missing_host';
   const host = hostOf(authority);
   if (host === undefined) return 'invalid_authority';
-  const normalized = path === '*' ? path : normalizePath(path, normalization);
+  const normalized = path === '*' || (plain && !absolute) ? path : normalizePath(path, normalization);
   if (normalized === undefined) return 'path_normalization_failed';
+  if (http1 && isUnsupportedUpgrade(request.method, headers.upgrade)) return 'unsupported_upgrade';
   return new NormalizedCall(request, protocol, { authority, host, path: normalized, scheme, absolute }, headers);
 }
 
@@ -172,28 +179,23 @@ function hostOf(authority: string): string | undefined {
 }
 
 /** Tab and form feed pass Envoy's parser; other controls, the space and what is not ASCII do not. */
-function isTarget(path: string): boolean {
-  for (let at = 0; at < path.length; at += 1) {
+function isTarget(path: string, from: number): boolean {
+  for (let at = from; at < path.length; at += 1) {
     const unit = path.charCodeAt(at);
     if ((unit < 33 && unit !== 9 && unit !== 12) || unit > 126) return false;
   }
   return path.length > 0;
 }
 
+/** Envoy as Istio sets it up lets WebSockets through; an offer of HTTP/2 is not taken up, and does no harm. */
+function isUnsupportedUpgrade(method: string, upgrade: string | undefined): boolean {
+  if (method === 'CONNECT') return true;
+  const wanted = upgrade?.toLowerCase();
+  return wanted !== undefined && wanted !== 'websocket' && wanted !== 'h2c';
+}
+
 function unitTable(letters: string): Uint8Array {
   const table = new Uint8Array(128);
   for (let at = 0; at < letters.length; at += 1) table[letters.charCodeAt(at)] = 1;
   return table;
-}
-
-function joinHeaders(headers: HttpRequest['headers']): Map<string, string> {
-  const joined = new Map<string, string>();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined) continue;
-    const lowered = lowerAscii(name);
-    const text = typeof value === 'string' ? value : value.join(',');
-    const before = joined.get(lowered);
-    joined.set(lowered, before === undefined ? text : `${before},${text}`);
-  }
-  return joined;
 }

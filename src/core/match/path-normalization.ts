@@ -18,7 +18,7 @@ const UNRESERVED = unitTable('-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
  * 400, for it holds an escaped NUL.
  */
 export function normalizePath(path: string, type: PathNormalizationType): string | undefined {
-  if (isPlain(path)) return path;
+  if (isPlainPath(path)) return path;
   const fragment = path.indexOf('#');
   const whole = fragment < 0 ? path : path.slice(0, fragment);
   if (type === 'NONE') return whole;
@@ -33,8 +33,11 @@ export function normalizePath(path: string, type: PathNormalizationType): string
   return merged + query;
 }
 
-/** Most paths: nothing to resolve, decode, escape or merge up to the query. Costs one pass and no memory. */
-function isPlain(path: string): boolean {
+/**
+ * Whether the path goes on as it is: nothing to resolve, decode, escape or merge up to the query, and no fragment. So it
+ * is with most; it costs one pass and no memory.
+ */
+export function isPlainPath(path: string): boolean {
   let previous = SLASH;
   for (let at = 0; at < path.length; at += 1) {
     const unit = path.charCodeAt(at);
