@@ -41,6 +41,7 @@ const SHARED_ADAPTER_FILES = [
   'local-reply',
   'connection-snapshot',
   'learned-names',
+  'hidden-field',
   'socket-failure',
   'socket-lookup',
   'socket-records',

@@ -3,10 +3,10 @@ import { errorMonitor } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
-import { addFlag, noteSocket } from './undici-exchange.ts';
+import { addFlag, describeSocket } from './socket-exchange.ts';
 import { readStreamHeaders } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
-import { hiddenField } from './undici-dispatcher.ts';
+import { hiddenField } from './hidden-field.ts';
 
 /** A stream of Node's, or one that stands in for it. */
 type Stream = Duplex & { readonly session?: object | undefined; readonly rstCode?: number | undefined };
@@ -17,9 +17,7 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
   const note = (): void => {
     const socket = stream.session === undefined ? undefined : hiddenField(stream.session, 'socket');
     if (typeof socket !== 'object' || socket === null) return;
-    const { protocol } = exchange;
-    noteSocket(exchange, socket);
-    exchange.protocol = protocol;
+    describeSocket(exchange, socket);
   };
   note();
   stream.prependOnceListener('response', (head: IncomingHttpHeaders & { ':status'?: number }) => {

@@ -9,12 +9,12 @@ import { nameOfAuthority } from './connection-snapshot.ts';
 import { observeStream } from './http2-exchange.ts';
 import { changeInPlace, readStreamHeaders, toStreamHeaders, valueOf } from './http2-headers.ts';
 import type { RequestHeaders } from './http2-headers.ts';
-import { LocalStream, NGHTTP2_CANCEL, replyParts } from './http2-stream.ts';
+import { LocalStream, NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, replyParts } from './http2-stream.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { CALL_OPTIONS } from './seam.ts';
 import type { CallOptions, Guard, RequestPlan, RequestVerdict } from './seam.ts';
 import { recordsOf } from './socket-records.ts';
-import { hiddenField } from './undici-dispatcher.ts';
+import { hiddenField } from './hidden-field.ts';
 
 type Request = (this: ClientHttp2Session, headers?: RequestHeaders, options?: StreamOptions) => ClientHttp2Stream;
 type StreamOptions = Record<PropertyKey, unknown>;
@@ -225,7 +225,7 @@ export const TIMED_OUT = Symbol('sidecarless.timed-out');
 
 /** The answer goes in where the server's would come out; the server is told that it is not wanted any more. */
 function giveOnLiveStream(stream: ClientHttp2Stream, head: IncomingHttpHeaders, body: Buffer): void {
-  stream.emit('response', head, 0);
+  stream.emit('response', head, body.length === 0 ? NGHTTP2_FLAG_END_STREAM : 0);
   if (body.length > 0) stream.push(body);
   stream.push(null);
   stream.once('end', () => stream.close(NGHTTP2_CANCEL));

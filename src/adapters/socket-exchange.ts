@@ -16,17 +16,28 @@ export function observeSocket(guard: Guard, socket: Socket, exchange: Exchange):
   });
 }
 
+/** What of a socket goes into a log: a `net.Socket`, a `tls.TLSSocket`, or what stands in for one. */
+export type ObservedSocket = Partial<
+  Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'> &
+    Pick<TLSSocket, 'alpnProtocol' | 'getProtocol' | 'getCipher'>
+>;
+
 /** Addresses and TLS facts, while the socket still has them. */
-export function describeSocket(exchange: Exchange, socket: Socket): void {
+export function describeSocket(exchange: Exchange, socket: ObservedSocket): void {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remoteAddress !== undefined) exchange.upstreamHost = endpointText(remoteAddress, remotePort);
   if (localAddress !== undefined) exchange.localAddress = endpointText(localAddress, localPort);
-  const { encrypted, getProtocol, getCipher } = socket as Partial<TLSSocket>;
-  if (!encrypted || typeof getProtocol !== 'function') return;
-  const version = getProtocol.call(socket);
+  const version = typeof socket.getProtocol === 'function' ? socket.getProtocol() : undefined;
   if (version) exchange.tlsVersion = version;
-  const cipher = getCipher?.call(socket) as { name?: string } | undefined;
+  const cipher =
+    typeof socket.getCipher === 'function' ? (socket.getCipher() as { name?: string } | undefined) : undefined;
   if (cipher?.name !== undefined) exchange.tlsCipher = cipher.name;
+}
+
+/** Adds one of Envoy's response flags, once. */
+export function addFlag(exchange: Exchange, flag: string): void {
+  const flags = exchange.responseFlags === '' ? [] : exchange.responseFlags.split(',');
+  if (!flags.includes(flag)) exchange.responseFlags = [...flags, flag].join(',');
 }
 
 /** `ip:port`, IPv6 in brackets. */

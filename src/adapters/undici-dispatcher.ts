@@ -1,3 +1,5 @@
+import { hiddenField } from './hidden-field.ts';
+
 /**
  * The parts of undici that governing needs, alike in its versions 6, 7 and 8, bundled with Node or installed. There is
  * no import: each copy in the process is met as it is.
@@ -23,13 +25,6 @@ export type DispatchOptions = Record<PropertyKey, unknown> & {
 export type Handler = Record<PropertyKey, unknown>;
 
 export type AgentClass = new (options: Record<PropertyKey, unknown>) => Dispatcher;
-
-/** The value of a symbol-keyed field that undici keeps to itself, by the symbol's description. */
-export function hiddenField(object: object, description: string): unknown {
-  for (const symbol of Object.getOwnPropertySymbols(object))
-    if (symbol.description === description) return (object as Record<symbol, unknown>)[symbol];
-  return undefined;
-}
 
 const leafByPrototype = new WeakMap<object, boolean>();
 

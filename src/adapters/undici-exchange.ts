@@ -1,47 +1,15 @@
 import { findEgressError } from '../errors.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
+import { addFlag, isTlsError } from './socket-exchange.ts';
 import { readResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
-
-/** What of a socket goes into a log: a `net.Socket` or a `tls.TLSSocket`. */
-export interface ObservedSocket {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-  readonly localAddress?: string | undefined;
-  readonly localPort?: number | undefined;
-  readonly alpnProtocol?: string | false | null;
-  readonly servername?: string | false | null;
-  readonly getProtocol?: () => string | null;
-  readonly getCipher?: () => { readonly name?: string } | undefined;
-}
-
-/** Taken when the request is written: later the addresses may be gone. */
-export function noteSocket(exchange: Exchange, socket: ObservedSocket): void {
-  const { remoteAddress, remotePort, localAddress, localPort } = socket;
-  if (remoteAddress !== undefined) exchange.upstreamHost = joined(remoteAddress, remotePort);
-  if (localAddress !== undefined) exchange.localAddress = joined(localAddress, localPort);
-  if (socket.alpnProtocol === 'h2') exchange.protocol = 'HTTP/2';
-  const version = typeof socket.getProtocol === 'function' ? socket.getProtocol() : undefined;
-  if (version) exchange.tlsVersion = version;
-  const cipher = typeof socket.getCipher === 'function' ? socket.getCipher()?.name : undefined;
-  if (cipher !== undefined) exchange.tlsCipher = cipher;
-}
-
-function joined(address: string, port: number | undefined): string {
-  return address.includes(':') ? `[${address}]:${port ?? 0}` : `${address}:${port ?? 0}`;
-}
 
 export function noteAnswer(exchange: Exchange, status: number, head: ResponseHead): void {
   exchange.firstByteAt = performance.now();
   exchange.responseCode = status;
   exchange.responseCodeDetails = 'via_upstream';
   exchange.responseHeaders = readResponseHead(head).flat();
-}
-
-export function addFlag(exchange: Exchange, flag: string): void {
-  const flags = exchange.responseFlags === '' ? [] : exchange.responseFlags.split(',');
-  if (!flags.includes(flag)) exchange.responseFlags = [...flags, flag].join(',');
 }
 
 /** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
@@ -76,8 +44,4 @@ export function outcomeOf(error: NodeJS.ErrnoException, started: boolean): TryOu
     return { kind: 'reset', sent: started, refused: error.message.includes('REFUSED_STREAM') };
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return { kind: 'reset', sent: started };
   return undefined;
-}
-
-function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
-  return /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code);
 }

@@ -9,8 +9,8 @@ import { bodyLength, isReplayable } from './undici-body.ts';
 import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
-import { addFlag, noteAnswer, noteFailure, noteSocket, outcomeOf } from './undici-exchange.ts';
-import type { ObservedSocket } from './undici-exchange.ts';
+import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.ts';
+import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
 import { giveReply } from './undici-reply.ts';
@@ -96,7 +96,8 @@ export class GovernedDispatch {
 
   onSocket(socket: ObservedSocket): void {
     if (!this.exchange) return;
-    noteSocket(this.exchange, socket);
+    describeSocket(this.exchange, socket);
+    if (socket.alpnProtocol === 'h2') this.exchange.protocol = 'HTTP/2';
     // Without a target of the policy the address is the one that the application asked for.
     if (!this.#plan?.target) this.exchange.destinationAddress = this.exchange.upstreamHost;
   }

@@ -3,7 +3,8 @@ import type { Connection } from '../core/model/connection.ts';
 import type { Exchange, Guard } from './seam.ts';
 import { serverNameOf } from './connection-snapshot.ts';
 import { parseOrigin } from './undici-dispatcher.ts';
-import { addFlag, noteAnswer, noteFailure } from './undici-exchange.ts';
+import { addFlag } from './socket-exchange.ts';
+import { noteAnswer, noteFailure } from './undici-exchange.ts';
 import { readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 
