@@ -17,12 +17,13 @@ import type {
 import { resetError } from './adapters/socket-failure.ts';
 import { compileMeshConfig, decide, explain } from './core/index.ts';
 import type { Connection, Workload } from './core/model/connection.ts';
-import type { Decision, DenyDecision, Explanation } from './core/model/decision.ts';
+import type { Decision, DenyDecision, Explanation, Forward } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
-import type { EgressError } from './errors.ts';
+import { EgressOverflowError, type EgressError } from './errors.ts';
 import { channelObserver, channelsObserved } from './telemetry/channels.ts';
 import type { EgressMetrics } from './telemetry/metrics.ts';
 import { classOf, isHeldBack, type AddressGuardMode } from './upstream/address-guard.ts';
+import { ClusterLimits } from './upstream/cluster-limits.ts';
 import { deniedError, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
 import { decideAtGateway } from './upstream/gateway-hop.ts';
@@ -62,6 +63,7 @@ export class EgressGuard implements Guard {
   readonly #metrics: EgressMetrics | undefined;
   readonly #warnings: Warnings;
   readonly #health = new EndpointHealth();
+  readonly #limits = new ClusterLimits();
   readonly #names = new LearnedNames();
   readonly #updated: (() => void)[] = [];
   readonly #explanations = new Map<string, Explanation | undefined>();
@@ -124,15 +126,18 @@ export class EgressGuard implements Guard {
     }
     const { plan } = planned;
     // What endpoints do is watched also where nobody else watches.
-    if (plan.endpoint && !exchange) exchange = newExchange(connection, decision, seam, 'http');
+    const upstream = plan.destination?.upstream;
+    if ((plan.endpoint || upstream?.circuitBreakers) && !exchange)
+      exchange = newExchange(connection, decision, seam, 'http');
     if (!exchange) return { kind: 'proceed', plan };
     exchange.destination = plan.destination;
     exchange.request = plan.request;
     if (plan.delayMs !== undefined) exchange.responseFlags = 'DI';
-    if (plan.endpoint && plan.destination?.upstream && !again)
-      this.#health.started(exchange, plan.destination.upstream, plan.endpoint);
-    if (plan.destination?.upstream?.gateway) this.#secondHop(connection, exchange);
-    return { kind: 'proceed', plan, exchange };
+    if (plan.endpoint && upstream && !again) this.#health.started(exchange, upstream, plan.endpoint);
+    if (upstream?.gateway) this.#secondHop(connection, exchange);
+    const admission = upstream && !again ? this.#limits.enter(exchange, upstream, seam === 'http2') : undefined;
+    if (admission?.kind === 'overflow') return overflow(exchange);
+    return { kind: 'proceed', plan, exchange, ...(admission?.kind === 'later' && { wait: admission.wait }) };
   }
 
   /** More than one Host is nobody's host; an address that was looked up by a name is also asked for by that name. */
@@ -187,7 +192,7 @@ export class EgressGuard implements Guard {
     const decision = this.#isProbe(connection) ? denyDecision('no_service_entry') : this.#decideSocket(connection);
     if (decision.action === 'deny' && decision.provisional && needsAddress(connection)) return { kind: 'resolve' };
     if (dependsOnRequest(decision)) return { kind: 'proceed', decision };
-    const exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam, 'tcp');
+    let exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam, 'tcp');
     const observed = exchange ? { exchange } : {};
     if (decision.action === 'deny') {
       if (this.mode === 'report' && !this.#isProbe(connection)) {
@@ -200,9 +205,14 @@ export class EgressGuard implements Guard {
       return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
     }
     const forward = decision.action === 'timeout' ? decision.then : decision;
+    const limited = forward.destinations[0]?.upstream?.circuitBreakers !== undefined && seam !== 'handle';
+    if (limited) exchange ??= newExchange(connection, decision, seam, 'tcp');
     if (exchange) exchange.destination = forward.destinations[0];
+    const full = this.#tcpOverflow(connection, forward, exchange);
+    if (full) return full;
     // HTTP is routed request by request; the socket only has to be admitted.
-    if (forward.action === 'allow' || forward.seenAs === 'http') return { kind: 'proceed', decision, ...observed };
+    if (forward.action === 'allow' || forward.seenAs === 'http')
+      return { kind: 'proceed', decision, ...(exchange && { exchange }) };
     const destination = drawDestination(forward.destinations, this.#random);
     const upstream = destination?.upstream;
     const endpoint = upstream && pickEndpoint(upstream, this.#health, this.#random);
@@ -219,9 +229,29 @@ export class EgressGuard implements Guard {
     return {
       kind: 'proceed',
       decision,
-      ...observed,
+      ...(exchange && { exchange }),
       ...(target && { target }),
       ...(forward.idleTimeoutMs !== undefined && { idleTimeoutMs: forward.idleTimeoutMs }),
+    };
+  }
+
+  /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */
+  #tcpOverflow(
+    connection: Connection,
+    forward: Forward,
+    exchange: Exchange | undefined,
+  ): ConnectionVerdict | undefined {
+    const upstream = forward.destinations[0]?.upstream;
+    if (!upstream?.circuitBreakers || forward.seenAs === 'http' || connection.protocol === 'http1' || !exchange)
+      return undefined;
+    if (this.#limits.connect(exchange, upstream).kind !== 'overflow') return undefined;
+    exchange.responseFlags = 'UO';
+    const { host, port } = connection;
+    const message = `connection to ${host}:${port} refused: ${upstream.name} has all the connections it may have [ERR_EGRESS_OVERFLOW]`;
+    return {
+      kind: 'fail',
+      error: new EgressOverflowError(message, { port, ...(host !== undefined && { host }) }),
+      exchange,
     };
   }
 
@@ -306,6 +336,7 @@ export class EgressGuard implements Guard {
 
   ended(exchange: Exchange): void {
     this.#health.ended(exchange);
+    this.#limits.leave(exchange);
     for (const observer of this.#observers) this.#tell(() => observer.onEnd(exchange));
     this.#tell(() => channelObserver.onEnd(exchange));
   }
@@ -438,6 +469,15 @@ function newExchange(connection: Connection, decision: Decision, seam: SeamName,
     attempts: 1,
     requestedServerName: connection.sni,
   };
+}
+
+/** What Envoy answers when a limit of the cluster's connection pool is reached. */
+function overflow(exchange: Exchange): RequestVerdict {
+  exchange.responseCode = 503;
+  exchange.responseFlags = 'UO';
+  exchange.responseCodeDetails = 'upstream_reset_before_response_started{overflow}';
+  const body = 'upstream connect error or disconnect/reset before headers. reset reason: overflow';
+  return { kind: 'reply', reply: { status: 503, body, headers: [['x-envoy-overloaded', 'true']] }, exchange };
 }
 
 /** A name whose address is not known yet. */

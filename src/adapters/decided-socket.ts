@@ -1,4 +1,5 @@
 import type { Connection } from '../core/model/connection.ts';
+import type { RetryPolicy } from '../core/model/decision.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import type { Guard } from './seam.ts';
 
@@ -23,8 +24,16 @@ export interface DecidedSocket {
   readonly port: number;
   /** Where to dial instead. */
   readonly target?: UpstreamTarget;
+  /** The route's retries, where they are carried out by the connection itself. */
+  readonly retry?: ConnectionRetry;
   /** The one address for which the request was decided; the name is not resolved again. */
   readonly address?: string;
+}
+
+/** How a connection of a pool tries again. Of the route, and the same for all its requests. */
+export interface ConnectionRetry {
+  readonly policy: RetryPolicy;
+  readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
 }
 
 /** Private on purpose (no `Symbol.for`): other code cannot make one up. */
@@ -58,6 +67,8 @@ export function readDecided(
 /** What keeps pooled connections of different targets apart; empty when dialled as the application said. */
 export function poolKeyOf(decided: DecidedSocket | undefined): string {
   if (!decided) return '';
-  if (decided.target) return `:${decided.target.key}`;
+  const retry = decided.retry ? `:retry ${JSON.stringify(decided.retry.policy)}` : '';
+  if (decided.target) return `:${decided.target.key}${retry}`;
+  if (retry) return retry;
   return decided.address === undefined ? '' : `:${decided.address}`;
 }

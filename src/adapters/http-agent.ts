@@ -5,11 +5,12 @@ import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
-import { CALL_OPTIONS, type CallOptions, type Exchange, type Guard, type RequestPlan, type SeamName } from './seam.ts';
-import { DECIDED, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
+import { CALL_OPTIONS, type CallOptions, type Guard, type RequestVerdict, type SeamName } from './seam.ts';
+import { DECIDED, decidedSocket, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
 import { destinationOf, httpConnection, type NodeAgent, type NodeRequest } from './http-connection.ts';
 import { GovernedRequest, governedBy, isGoverned } from './http-governed.ts';
 import { HttpPools } from './http-pools.ts';
+import { RelaySocket } from './http-relay-socket.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { failingSocket, isFailingSocket } from './socket-failure.ts';
@@ -58,6 +59,7 @@ function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest):
       pass();
       return;
     }
+    let forwarded = false;
     try {
       pools.seen(this);
       const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
@@ -67,9 +69,14 @@ function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest):
         agent: this,
         request,
         options: fields,
-        forward: (o) => original.call(this, request, o),
+        forward: (o) => {
+          forwarded = true;
+          original.call(this, request, o);
+        },
       });
     } catch (error) {
+      // Node's own complaint, or that of the application's agent: thrown on as it would have been.
+      if (forwarded) throw error;
       if (guard.seamFailed('http', error)) failClosed(guard, request, error);
       else pass();
     }
@@ -113,14 +120,14 @@ function ask(call: AgentCall, seam: SeamName, connection: Connection & { host: s
   const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
   const governed = new GovernedRequest(guard, request, seam, connection, wishes);
   const verdict = guard.request(connection, seam, wishes);
-  if (verdict.kind === 'proceed') forwardLater(call, governed, verdict.plan, verdict.exchange);
+  if (verdict.kind === 'proceed') forwardLater(call, governed, verdict);
   else if (verdict.kind !== 'resolve') governed.settle(verdict);
   else
     dialledAddress(connection.host, options['lookup'], (error, address) => {
       const pinned = address === undefined ? connection : { ...connection, address };
       const second = error ? failedLookup(error) : guard.request(pinned, seam, wishes);
-      if (request.destroyed) return;
-      if (second.kind === 'proceed') forwardLater(call, governed, second.plan, second.exchange, address);
+      if (request.destroyed) return finishDestroyed(request);
+      if (second.kind === 'proceed') forwardLater(call, governed, second, address);
       else if (second.kind !== 'resolve') governed.settle(second);
     });
 }
@@ -132,16 +139,22 @@ function failedLookup(error: Error): { kind: 'fail'; error: Error } {
 function forwardLater(
   call: AgentCall,
   governed: GovernedRequest,
-  plan: RequestPlan,
-  exchange: Exchange | undefined,
+  { plan, exchange, wait }: Extract<RequestVerdict, { kind: 'proceed' }>,
   address?: string,
 ): void {
   governed.proceed(plan, exchange);
   const { connection } = governed;
-  const mark = call.pools.mark(connection as Connection & { host: string }, plan.target, address);
+  const mark = call.pools.mark(connection as Connection & { host: string }, plan, address);
   const go = (): void => call.forward(withMark(call.options, mark));
-  if (plan.delayMs === undefined) go();
-  else setTimeout(() => call.request.destroyed || go(), plan.delayMs);
+  const later = (): void => (call.request.destroyed ? finishDestroyed(call.request) : go());
+  const start = wait ? () => wait(later) : go;
+  if (plan.delayMs === undefined) start();
+  else setTimeout(wait ? start : later, plan.delayMs);
+}
+
+/** The application gave up before there was a connection: Node tells it so as soon as it is handed none. */
+function finishDestroyed(request: NodeRequest): void {
+  http.ClientRequest.prototype.onSocket.call(request, null as never);
 }
 
 /** The options are Node's own copy, made for this request: a field may be put on them, which a spread would cost. */
@@ -191,10 +204,17 @@ function governCreateConnection(
     const [options] = args as [Options | undefined];
     const mark = typeof options === 'object' && options !== null ? (options[DECIDED] as DecidedSocket) : undefined;
     if (!guard.active || !options || mark?.guard !== guard) return original.apply(this, args);
-    const { target } = mark;
-    const dial = alone || target || mark.address !== undefined ? dialOptions(guard, options, mark, alone) : options;
-    const socket =
-      target?.tls && this.protocol !== 'https:' ? originate(dial, target) : original.call(this, dial, ...args.slice(1));
+    const connect = (target: UpstreamTarget | undefined): Socket => {
+      const changed = alone || target || mark.address !== undefined;
+      const dial = changed ? dialOptions(guard, options, mark, target, alone) : options;
+      if (target?.tls && this.protocol !== 'https:') return originate(dial, target);
+      return original.call(this, dial, ...(mark.retry ? [] : args.slice(1))) as Socket;
+    };
+    const { target, retry } = mark;
+    const secure = this.protocol === 'https:';
+    const socket = retry
+      ? new RelaySocket({ ...retry, target, secure, connect, random: Math.random })
+      : connect(target);
     recordsOf(guard).created(socket, mark);
     return socket;
   };
@@ -210,11 +230,19 @@ function originate(dial: Options, target: UpstreamTarget): tls.TLSSocket | Socke
 }
 
 /** The options with which the target is dialled. A governed process decides the addresses at the socket below. */
-function dialOptions(guard: Guard, options: Options, mark: DecidedSocket, alone: boolean): Options {
-  const { target, connection, address } = mark;
+function dialOptions(
+  guard: Guard,
+  options: Options,
+  mark: DecidedSocket,
+  target: UpstreamTarget | undefined,
+  alone: boolean,
+): Options {
+  const { connection, address } = mark;
   const host = target ? target.host : mark.host;
   const fields: Options = { ...options, host, port: target?.port ?? mark.port };
   const dial = Object.assign(Object.create(null) as Options, fields);
+  // A further try goes to another endpoint: the mark has to mean that one.
+  if (target && target !== mark.target) dial[DECIDED] = decidedSocket({ ...mark, target });
   if (target?.path !== undefined) {
     delete dial['host'];
     delete dial['port'];

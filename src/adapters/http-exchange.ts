@@ -58,7 +58,8 @@ export function observeResponse(exchange: Exchange, response: IncomingMessage): 
 
 /** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
-  if (findEgressError(error) || exchange.responseFlags !== '') return;
+  const exhausted = exchange.responseFlags === 'URX';
+  if (findEgressError(error) || (exchange.responseFlags !== '' && !exhausted)) return;
   if (request.res !== undefined && request.res !== null) exchange.responseFlags = 'UPE';
   else if (isConnectError(error)) {
     exchange.responseFlags = 'UF';
@@ -73,4 +74,5 @@ function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: No
     }
   } else if (error.name === 'AbortError' || error.code === 'ABORT_ERR') exchange.responseFlags = 'DC';
   else if (error.code?.startsWith('HPE_')) exchange.responseFlags = 'UPE';
+  if (exhausted && exchange.responseFlags !== 'URX') exchange.responseFlags = `URX,${exchange.responseFlags}`;
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
-import type { UpstreamTarget } from '../upstream/request-plan.ts';
+import type { RequestPlan } from '../upstream/request-plan.ts';
+import { retriesAnswers } from '../upstream/retry-conditions.ts';
 import { decidedSocket, type DecidedSocket } from './decided-socket.ts';
 import type { NodeAgent } from './http-connection.ts';
 import type { Guard } from './seam.ts';
@@ -24,11 +25,12 @@ export class HttpPools {
   /** The mark of one destination and target: the same for all requests that may share a connection. */
   mark(
     { host, port, transport = 'tcp' }: Connection & { readonly host: string },
-    target: UpstreamTarget | undefined,
+    { target, retries, nextTarget }: RequestPlan,
     address: string | undefined,
   ): DecidedSocket {
     const { generation } = this.#guard;
-    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''}`;
+    const policy = retries && address === undefined && retriesAnswers(retries) ? retries : undefined;
+    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''} ${policy ? JSON.stringify(policy) : ''}`;
     const known = this.#marks.get(key);
     if (known) return known;
     if (this.#marks.size >= MAX_MARKS) this.#marks.clear();
@@ -40,6 +42,7 @@ export class HttpPools {
       port,
       ...(target && { target }),
       ...(address !== undefined && { address }),
+      ...(policy && { retry: { policy, nextTarget: nextTarget ?? (() => undefined) } }),
     });
     this.#marks.set(key, mark);
     return mark;

@@ -28,7 +28,13 @@ export const CALL_OPTIONS: unique symbol = Symbol.for('sidecarless.call') as nev
 
 /** What to do with one HTTP request. */
 export type RequestVerdict =
-  | { readonly kind: 'proceed'; readonly plan: RequestPlan; readonly exchange?: Exchange }
+  | {
+      readonly kind: 'proceed';
+      readonly plan: RequestPlan;
+      readonly exchange?: Exchange;
+      /** All connections that the cluster may have are in use: start when called back. */
+      readonly wait?: (start: () => void) => void;
+    }
   /** Answer here, without an upstream: redirect, direct response, fault, or a denial as the sidecar puts it. */
   | {
       readonly kind: 'reply';

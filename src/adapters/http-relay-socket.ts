@@ -1,0 +1,304 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { RetryPolicy } from '../core/model/decision.ts';
+import type { UpstreamTarget } from '../upstream/request-plan.ts';
+import { RetryState, type TryOutcome } from '../upstream/retry.ts';
+import { governedBy } from './http-governed.ts';
+import type { NodeRequest } from './http-connection.ts';
+import { serializeReply } from './local-reply.ts';
+
+/** A request longer than this, in bytes, is not kept for another try. */
+const MAX_REPLAY = 256 * 1024;
+const MAX_HEAD = 64 * 1024;
+
+export interface RelayOptions {
+  readonly policy: RetryPolicy;
+  readonly target: UpstreamTarget | undefined;
+  readonly secure: boolean;
+  readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
+  readonly connect: (target: UpstreamTarget | undefined) => Socket;
+  readonly random: () => number;
+}
+
+/**
+ * The pool's connection to a cluster whose route is retried: what the client writes goes on as it is, and is kept; of
+ * what comes back only the head is looked at. When the policy says so, the connection below is given up and the same bytes
+ * go over another one, before the client has seen anything. Lives as long as the pool keeps it.
+ */
+export class RelaySocket extends Duplex {
+  readonly encrypted: boolean;
+  timeout = 0;
+  connecting = true;
+  readonly #options: RelayOptions;
+  #upstream: Socket | undefined;
+  #connected = false;
+  #sent: Buffer[] = [];
+  #sentBytes = 0;
+  /** Bytes of an answer whose head is not complete. */
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #retries: RetryState;
+  #tried: UpstreamTarget[] = [];
+  #perTry: NodeJS.Timeout | undefined;
+  #backOff: NodeJS.Timeout | undefined;
+  #timeout: NodeJS.Timeout | undefined;
+  #keepsAlive = true;
+
+  constructor(options: RelayOptions) {
+    super({ autoDestroy: true, emitClose: true });
+    this.#options = options;
+    this.encrypted = options.secure;
+    this.#retries = this.#newRetries();
+    // The pool has the connection back: the next request is another one.
+    this.on('free', () => this.#reset());
+    this.#open(options.target);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#upstream?.remoteAddress;
+  }
+  get remotePort(): number | undefined {
+    return this.#upstream?.remotePort;
+  }
+  get localAddress(): string | undefined {
+    return this.#upstream?.localAddress;
+  }
+  get localPort(): number | undefined {
+    return this.#upstream?.localPort;
+  }
+  get authorized(): boolean | undefined {
+    return (this.#upstream as TLSSocket | undefined)?.authorized;
+  }
+  get alpnProtocol(): string | false | null | undefined {
+    return (this.#upstream as TLSSocket | undefined)?.alpnProtocol;
+  }
+  getPeerCertificate(detailed?: boolean): unknown {
+    return (this.#upstream as TLSSocket | undefined)?.getPeerCertificate?.(detailed as true);
+  }
+
+  #newRetries(): RetryState {
+    const { policy, random } = this.#options;
+    return new RetryState(policy, { replayable: true, random });
+  }
+
+  #reset(): void {
+    clearTimeout(this.#perTry);
+    this.#sent = [];
+    this.#sentBytes = 0;
+    this.#head = Buffer.alloc(0);
+    this.#tried = [];
+    this.#retries = this.#newRetries();
+  }
+
+  #open(target: UpstreamTarget | undefined): void {
+    if (target) this.#tried.push(target);
+    const upstream = this.#options.connect(target);
+    this.#upstream = upstream;
+    this.#connected = false;
+    const whenOpen = (): void => {
+      if (this.#upstream !== upstream) return;
+      this.#connected = true;
+      if (this.connecting) {
+        this.connecting = false;
+        this.emit('connect');
+        if (this.encrypted) this.emit('secureConnect');
+      }
+      for (const chunk of this.#sent) upstream.write(chunk);
+      this.#startTry();
+    };
+    upstream.once(this.encrypted || target?.tls ? 'secureConnect' : 'connect', whenOpen);
+    upstream.on('data', (chunk: Buffer) => this.#upstream === upstream && this.#received(chunk));
+    upstream.on('error', (error) => this.#upstream === upstream && this.#lost(error));
+    upstream.on('close', () => this.#upstream === upstream && this.#lost(undefined));
+    upstream.on('timeout', () => this.emit('timeout'));
+    if (!this.#keepsAlive) upstream.unref();
+  }
+
+  #startTry(): void {
+    const limit = this.#retries.perTryTimeoutMs;
+    clearTimeout(this.#perTry);
+    if (limit !== undefined && this.#sentBytes > 0 && this.#head)
+      this.#perTry = setTimeout(() => this.#failed({ kind: 'per-try-timeout' }, undefined), limit);
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
+    const first = this.#sentBytes === 0;
+    this.#sentBytes += chunk.byteLength;
+    if (this.#sentBytes <= MAX_REPLAY) this.#sent.push(chunk);
+    else if (this.#connected) this.#sent = [];
+    if (!this.#connected) {
+      // Goes out when the connection is there.
+      if (this.#sentBytes > MAX_REPLAY && !this.#sent.includes(chunk)) this.#sent.push(chunk);
+      callback();
+      return;
+    }
+    if (first) this.#startTry();
+    if (this.#upstream?.write(chunk) === false) this.#upstream.once('drain', () => callback());
+    else callback();
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#upstream?.end();
+    callback();
+  }
+
+  override _read(): void {
+    this.#upstream?.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#perTry);
+    clearTimeout(this.#backOff);
+    clearTimeout(this.#timeout);
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.on('error', () => undefined).destroy();
+    callback(error);
+  }
+
+  #received(chunk: Buffer): void {
+    if (!this.#head) {
+      this.#give(chunk);
+      return;
+    }
+    this.#head = Buffer.concat([this.#head, chunk]);
+    const end = this.#head.indexOf('\r\n\r\n');
+    if (end < 0 && this.#head.length < MAX_HEAD) return;
+    const head = this.#head.subarray(0, Math.max(end, 0)).toString('latin1');
+    const outcome = outcomeOf(head);
+    if (outcome.kind === 'response' && outcome.status < 200 && outcome.status !== 101) {
+      const rest = this.#head.subarray(end + 4);
+      this.#give(this.#head.subarray(0, end + 4));
+      this.#head = Buffer.alloc(0);
+      if (rest.length > 0) this.#received(rest);
+      return;
+    }
+    if (this.#again(outcome)) return;
+    clearTimeout(this.#perTry);
+    const answer = this.#head;
+    this.#head = undefined;
+    this.#give(answer);
+  }
+
+  #give(chunk: Buffer): void {
+    if (!this.push(chunk)) this.#upstream?.pause();
+  }
+
+  #lost(error: Error | undefined): void {
+    if (!this.#head || (this.#sentBytes === 0 && this.#connected)) {
+      // The answer had begun, or the connection was idle: this is the end of it, as the server made it.
+      this.#upstream = undefined;
+      if (error) this.destroy(error);
+      else {
+        this.push(null);
+        this.end();
+      }
+      return;
+    }
+    this.#failed(this.#connected ? { kind: 'reset', sent: this.#sentBytes > 0 } : { kind: 'connect-failure' }, error);
+  }
+
+  #failed(outcome: TryOutcome, error: Error | undefined): void {
+    if (this.#again(outcome)) return;
+    if (outcome.kind === 'per-try-timeout') {
+      this.#answerTimeout();
+      return;
+    }
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.destroy();
+    if (error) this.destroy(error);
+    else this.push(null);
+  }
+
+  /** True: the same bytes go to another connection, now or after the back-off. */
+  #again(outcome: TryOutcome): boolean {
+    if (this.#sentBytes > MAX_REPLAY) return false;
+    const waitMs = this.#retries.next(outcome);
+    const exchanges = governedBy(this.#request).flatMap(({ exchange }) => (exchange ? [exchange] : []));
+    if (waitMs === undefined) {
+      if (this.#retries.exhausted) for (const exchange of exchanges) exchange.responseFlags = 'URX';
+      return false;
+    }
+    clearTimeout(this.#perTry);
+    const former = this.#upstream;
+    this.#upstream = undefined;
+    former?.on('error', () => undefined).destroy();
+    this.#head = Buffer.alloc(0);
+    for (const exchange of exchanges) exchange.attempts += 1;
+    this.#backOff = setTimeout(() => {
+      if (!this.destroyed) this.#open(this.#options.nextTarget(this.#tried) ?? this.#options.target);
+    }, waitMs);
+    return true;
+  }
+
+  get #request(): NodeRequest {
+    return ((this as { _httpMessage?: NodeRequest })._httpMessage ?? {}) as NodeRequest;
+  }
+
+  #answerTimeout(): void {
+    for (const { exchange } of governedBy(this.#request))
+      if (exchange) {
+        exchange.responseFlags = exchange.responseFlags ? `${exchange.responseFlags},UT` : 'UT';
+        exchange.responseCodeDetails = 'upstream_per_try_timeout';
+        exchange.responseCode = 504;
+      }
+    const reply = serializeReply(
+      { status: 504, body: 'upstream request timeout' },
+      { method: this.#request.method, isGrpc: false },
+    );
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.on('error', () => undefined).destroy();
+    this.#head = undefined;
+    this.push(reply);
+    this.push(null);
+  }
+
+  destroySoon(): void {
+    this.destroy();
+  }
+  setTimeout(ms: number, callback?: () => void): this {
+    this.timeout = ms;
+    if (callback) {
+      if (ms > 0) this.once('timeout', callback);
+      else this.removeListener('timeout', callback);
+    }
+    this.#upstream?.setTimeout(ms);
+    return this;
+  }
+  setNoDelay(noDelay?: boolean): this {
+    this.#upstream?.setNoDelay(noDelay);
+    return this;
+  }
+  setKeepAlive(enable?: boolean, delay?: number): this {
+    this.#upstream?.setKeepAlive(enable, delay);
+    return this;
+  }
+  ref(): this {
+    this.#keepsAlive = true;
+    this.#upstream?.ref();
+    return this;
+  }
+  unref(): this {
+    this.#keepsAlive = false;
+    this.#upstream?.unref();
+    return this;
+  }
+}
+
+function outcomeOf(head: string): TryOutcome {
+  const [line = '', ...fields] = head.split('\r\n');
+  const headers = new Map<string, string>();
+  for (const field of fields) {
+    const colon = field.indexOf(':');
+    if (colon > 0) headers.set(field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim());
+  }
+  const grpc = headers.get('grpc-status');
+  return {
+    kind: 'response',
+    status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(line)?.[1] ?? 0),
+    ...(grpc !== undefined && { grpcStatus: Number(grpc) }),
+    header: (name) => headers.get(name),
+  };
+}
