@@ -7,6 +7,8 @@ export interface HttpCall {
   readonly authority: string;
   readonly method: string;
   readonly scheme: string;
+  /** Normalised, with the query. */
+  readonly path: string;
   /** Normalised, without the query. */
   readonly pathname: string;
   /** By name in lower case; several values joined with a comma. Undefined: not there. */
@@ -92,6 +94,8 @@ function headerReader(name: string): (call: HttpCall) => string | undefined {
     case ':authority':
     case 'host':
       return (call) => call.authority;
+    case ':path':
+      return (call) => call.path;
     case ':scheme':
       return (call) => call.scheme;
     default:

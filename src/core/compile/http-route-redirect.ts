@@ -33,7 +33,7 @@ export function translateRedirect(
   if (!SUPPORTED_CODES.has(status)) return undefined;
   const uri = redirect.uri ?? '';
   const replacesPrefix = semantics === 'gateway' && uri.startsWith(PREFIX);
-  const prefixRewrite = replacesPrefix ? uri.slice(PREFIX.length) : redirect.prefixRewrite;
+  const prefixRewrite = replacesPrefix ? uri.slice(PREFIX.length) : redirect.prefixRewrite || undefined;
   return {
     kind: 'redirect',
     host: redirect.authority ?? '',

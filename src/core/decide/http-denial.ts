@@ -28,6 +28,7 @@ const REFUSALS: Readonly<Record<CallRefusal, Refusal>> = {
     responseFlags: 'DPE',
     responseCodeDetails: 'http.invalid_authority',
   },
+  unsupported_upgrade: { reason: 'unsupported_upgrade', responseFlags: '', responseCodeDetails: 'upgrade_failed' },
   missing_host: { reason: 'missing_host', responseFlags: '', responseCodeDetails: 'missing_host_header' },
   path_normalization_failed: {
     reason: 'invalid_path',
@@ -44,7 +45,10 @@ export function refuse(refusal: CallRefusal, context: HttpContext): DenyDecision
   const { reason, body, responseFlags, responseCodeDetails } = REFUSALS[refusal];
   return deny(context, [context.scope.policySource], {
     reason,
-    localReply: localReply(undefined, { status: 400, ...(body !== undefined && { body }) }),
+    localReply: localReply(undefined, {
+      status: refusal === 'unsupported_upgrade' ? 403 : 400,
+      ...(body !== undefined && { body }),
+    }),
     responseFlags,
     responseCodeDetails,
   });

@@ -4,27 +4,10 @@ import type { AllowDecision, Decision, HeaderOperation, RouteDecision } from '..
 import type { WeightedDestination } from '../model/decision.ts';
 import type { NormalizedCall } from './http-call.ts';
 import { formatOperations } from './http-header-format.ts';
+import { ENVOY_CONTROLS } from './http-headers.ts';
 import { localReply } from './http-reply.ts';
 import { wrap, type ForwardPlan } from './http-route-forward.ts';
 import { rewritePath } from './http-route-url.ts';
-
-/** Headers by which a client may command an Envoy that trusts it. Istio's does not: they are removed. */
-const CONTROLS: readonly string[] = [
-  'x-envoy-retriable-status-codes',
-  'x-envoy-retriable-header-names',
-  'x-envoy-retry-on',
-  'x-envoy-retry-grpc-on',
-  'x-envoy-max-retries',
-  'x-envoy-upstream-alt-stat-name',
-  'x-envoy-upstream-rq-timeout-ms',
-  'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-expected-rq-timeout-ms',
-  'x-envoy-force-trace',
-  'x-envoy-ip-tags',
-  'x-envoy-original-url',
-  'x-envoy-hedge-on-per-try-timeout',
-];
 
 /**
  * The decision for one request on a planned route: the plan itself, unless the request leaves other than it came or
@@ -93,7 +76,7 @@ function controlRemovals({ request, hasEnvoyHeader }: NormalizedCall): HeaderOpe
   if (!hasEnvoyHeader) return removals;
   for (const name in request.headers) {
     const lowered = name.toLowerCase();
-    if (CONTROLS.includes(lowered)) removals.push({ op: 'remove', name: lowered });
+    if (ENVOY_CONTROLS.has(lowered)) removals.push({ op: 'remove', name: lowered });
   }
   return removals;
 }

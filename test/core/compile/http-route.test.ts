@@ -80,6 +80,7 @@ describe('the routes of a VirtualService', () => {
     );
     const accepts = (pathname: string) =>
       route?.accepts({
+        path: pathname,
         pathname,
         authority: '',
         method: 'GET',
@@ -97,6 +98,7 @@ describe('the routes of a VirtualService', () => {
 
   it('with claims of a token can never match, for egress has no token', () => {
     const call = {
+      path: '/',
       pathname: '/',
       authority: '',
       method: 'GET',
