@@ -82,7 +82,7 @@ function buildCluster(
   if (subset !== '' && chosen === undefined) return undefined;
   const isSidecar = workload.type !== 'router';
   const type = clusterType(service, port, isSidecar);
-  const ofPort = endpointsOfPort(service, port, context.isClusterLocal(service.hostname));
+  const ofPort = endpointsOfPort(service, port, type, context.isClusterLocal(service.hostname));
   if (type === undefined || (resolvesNames(type) && ofPort.length === 0)) return undefined;
 
   const base = effectivePolicy(rule, port.port, '');
@@ -128,11 +128,18 @@ function buildCluster(
   } satisfies UpstreamCluster);
 }
 
-function endpointsOfPort(service: MeshService, port: MeshServicePort, clusterLocal: boolean): readonly MeshEndpoint[] {
-  return service.endpoints.filter(
-    ({ servicePortName, healthy, inCluster }) =>
-      healthy && servicePortName === port.name && (inCluster === true || !clusterLocal),
-  );
+/** EDS tells ports apart by name, every other type by number, as far as endpoints know it. */
+function endpointsOfPort(
+  service: MeshService,
+  port: MeshServicePort,
+  type: UpstreamCluster['type'] | undefined,
+  clusterLocal: boolean,
+): readonly MeshEndpoint[] {
+  return service.endpoints.filter(({ servicePortName, servicePort, healthy, inCluster }) => {
+    const ofPort =
+      type === 'EDS' || servicePort === undefined ? servicePortName === port.name : servicePort === port.port;
+    return healthy && ofPort && (inCluster === true || !clusterLocal);
+  });
 }
 
 function isPassthrough(policy: EffectivePolicy): boolean {

@@ -30,6 +30,8 @@ export interface MeshEndpoint {
   readonly address: string;
   /** Service port name this endpoint serves. */
   readonly servicePortName: string;
+  /** The number of that port, where a ServiceEntry gives it: clusters that resolve names go by it. */
+  readonly servicePort?: number;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly weight?: number;

@@ -256,6 +256,7 @@ function workloadEndpoint(workload: WorkloadEntrySpec, port: ServicePortSpec): M
   return Object.freeze({
     ...addressFields(workload.address ?? '', number),
     servicePortName: port.name,
+    servicePort: port.number,
     labels,
     ...(workload.weight === undefined ? {} : { weight: workload.weight }),
     ...(workload.locality === undefined ? {} : { locality: workload.locality }),

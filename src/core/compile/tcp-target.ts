@@ -26,7 +26,7 @@ export function routeAction(
   virtualService: ResourceRef,
 ): TcpAction {
   const first = routes[0]?.destination.host;
-  const service = first === undefined ? undefined : scope.servicesByHost.get(first.toLowerCase());
+  const service = first === undefined ? undefined : scope.servicesByHost.get(first);
   return { ...tcpAction(scope, service, routes, listenerPort), virtualService };
 }
 
@@ -60,7 +60,7 @@ function tcpAction(
 
 /** The port is the destination's, else the only one of the service, else that of the listener. */
 export function tcpTarget(scope: Scope, destination: Destination, weight: number, listenerPort: number): TcpTarget {
-  const service = scope.servicesByHost.get(destination.host.toLowerCase());
+  const service = scope.servicesByHost.get(destination.host);
   const host = service?.externalName ?? destination.host;
   const port = destination.port?.number ?? (service === undefined ? undefined : onlyPort(service)) ?? listenerPort;
   const subset = destination.subset ?? '';
@@ -78,13 +78,13 @@ function tcpIdleTimeout(rule: DestinationRule | undefined): number | undefined {
   return idleTimeout === undefined ? undefined : parseDurationMs(idleTimeout);
 }
 
-/** A subset's tunnel beats that of the rule; weighted routes do not look at subsets. */
+/** A subset has the tunnel it names itself, not that of the rule; weighted routes do not look at subsets. */
 function tunnelSettings(rule: DestinationRule | undefined, subsetName: string): TcpAction['tunnel'] {
-  const subset = rule?.spec.subsets?.find((candidate) => candidate.name === subsetName);
-  const settings = subset?.trafficPolicy?.tunnel ?? rule?.spec.trafficPolicy?.tunnel;
+  const subset = subsetName === '' ? rule?.spec : rule?.spec.subsets?.find(({ name }) => name === subsetName);
+  const settings = subset?.trafficPolicy?.tunnel;
   if (settings?.targetHost === undefined || settings.targetPort === undefined) return undefined;
   return {
-    protocol: settings.protocol?.toUpperCase() === 'POST' ? 'POST' : 'CONNECT',
+    protocol: settings.protocol === 'POST' ? 'POST' : 'CONNECT',
     targetHost: settings.targetHost,
     targetPort: settings.targetPort,
   };

@@ -125,6 +125,26 @@ describe('the endpoints of a cluster', () => {
     ]);
   });
 
+  it('of two entries of one host go by the number of the port where names are resolved, else by its name', () => {
+    const two = (resolution: 'DNS' | 'STATIC') => {
+      const port = (number: number, name: string) => [{ number, name, protocol: 'HTTP' }];
+      const first = { resolution, ports: port(80, 'http'), endpoints: [{ address: '10.0.0.1' }] };
+      const second = { resolution, ports: port(80, 'web'), endpoints: [{ address: '10.0.0.2' }] };
+      const serviceEntries = [entry('default/a', 'a.test', first, 1), entry('default/b', 'a.test', second, 2)];
+      const scope = buildScope(mesh({ serviceEntries }), { namespace: 'default' });
+      return scope.cluster('a.test', 80, '')?.endpoints.map(({ host }) => host);
+    };
+    expect(two('DNS')).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(two('STATIC')).toEqual(['10.0.0.1']);
+  });
+
+  it('never are names where addresses are listed', () => {
+    const fixed = { resolution: 'STATIC', endpoints: [{ address: '10.0.0.1' }] } as const;
+    const serviceEntries = [entry('default/a', 'a.test', fixed, 1), entry('default/b', 'a.test', {}, 2)];
+    const scope = buildScope(mesh({ serviceEntries }), { namespace: 'default' });
+    expect(scope.cluster('a.test', 80, '')?.endpoints.map(({ host }) => host)).toEqual(['10.0.0.1']);
+  });
+
   it('are gone for hosts that stay inside the cluster, unless Kubernetes knows them', () => {
     const serviceSettings = [{ settings: { clusterLocal: true }, hosts: ['*.test'] }];
     expect(clusterOf({ resolution: 'STATIC', endpoints }, undefined, { serviceSettings })?.endpoints).toEqual([]);
