@@ -9,6 +9,8 @@ const BACKSLASH = 92;
 
 /** What a path may hold as it is: RFC 3986's `pchar`, the slash, and the brackets that Envoy lets pass. */
 const KEPT = unitTable("!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~");
+/** Of these, what means nothing of its own. */
+const PLAIN = KEPT.map((kept, unit) => (unit === SLASH || unit === DOT ? 0 : kept));
 /** Letters, digits, `-._~`: the same with and without their escape. */
 const UNRESERVED = unitTable('-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
@@ -38,13 +40,13 @@ export function normalizePath(path: string, type: PathNormalizationType): string
  * is with most; it costs one pass and no memory.
  */
 export function isPlainPath(path: string): boolean {
-  let previous = SLASH;
   for (let at = 0; at < path.length; at += 1) {
     const unit = path.charCodeAt(at);
+    if (PLAIN[unit] === 1) continue;
     if (unit === QUESTION) return at > 0 && !path.includes('#', at);
-    if (unit === SLASH ? previous === SLASH && at > 0 : unit === DOT ? previous === SLASH : KEPT[unit] !== 1)
-      return false;
-    previous = unit;
+    if (unit !== SLASH && unit !== DOT) return false;
+    // A slash or a dot behind a slash has something to merge or to resolve.
+    if (at === 0 ? unit === DOT : path.charCodeAt(at - 1) === SLASH) return false;
   }
   return path.length > 0;
 }
