@@ -135,6 +135,20 @@ describe('matching routes', () => {
     expect(matched('{ port: 8080 }', { port: 80 })).toBe(false);
   });
 
+  it('sees what the proxy adds, and not what it takes away', () => {
+    expect(matched('{ headers: { x-request-id: {} } }', {})).toBe(true);
+    expect(matched('{ headers: { x-forwarded-proto: { exact: http } } }', {})).toBe(true);
+    expect(matched('{ headers: { x-envoy-max-retries: {} } }', { headers: { 'x-envoy-max-retries': '1' } })).toBe(
+      false,
+    );
+    expect(matched('{ headers: { connection: {} } }', { headers: { Connection: 'keep-alive' } })).toBe(false);
+    expect(matched("{ headers: { ':path': { exact: '/a?b' } } }", { path: '/a?b' })).toBe(true);
+  });
+
+  it('compares values without the blanks around them', () => {
+    expect(matched('{ headers: { x-a: { exact: b } } }', { headers: { 'x-a': ' b\t' } })).toBe(true);
+  });
+
   it('looks at the path after normalising it', () => {
     expect(matched('{ uri: { exact: /b } }', { path: '/a/../b' })).toBe(true);
   });
@@ -247,6 +261,26 @@ describe('requests that no proxy would route', () => {
 
   it('with an escaped NUL in the path are refused', () => {
     expect(ask(mesh, { path: '/a%00' })).toMatchObject({ reason: 'invalid_path', localReply: { status: 400 } });
+  });
+
+  it.each([
+    ['CONNECT', {}],
+    ['GET', { connection: 'keep-alive, Upgrade', upgrade: 'custom' }],
+  ])('for a tunnel or an unknown upgrade are answered 403 (%s)', (method, headers) => {
+    expect(ask(mesh, { method, headers })).toMatchObject({
+      action: 'deny',
+      reason: 'unsupported_upgrade',
+      localReply: { status: 403 },
+      responseCodeDetails: 'upgrade_failed',
+    });
+  });
+
+  it.each([
+    { connection: 'Upgrade', upgrade: 'websocket' },
+    { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c' },
+    { upgrade: 'custom' },
+  ])('are not those with %o', (headers) => {
+    expect(ask(mesh, { headers }).action).toBe('allow');
   });
 
   it('with two different Host headers ask for a host that nobody has', () => {
