@@ -7,7 +7,7 @@ import { replyHeaders } from './local-reply.ts';
 const NGHTTP2_NO_ERROR = 0;
 const NGHTTP2_INTERNAL_ERROR = 2;
 export const NGHTTP2_CANCEL = 8;
-const NGHTTP2_FLAG_END_STREAM = 1;
+export const NGHTTP2_FLAG_END_STREAM = 1;
 
 /**
  * Stands in for the stream of a request that is answered here, or refused. A real stream that is destroyed would have
