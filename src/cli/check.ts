@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
-import { loadMeshConfig } from '../config/load.ts';
-import { EgressConfigError } from '../errors.ts';
+import { checkPolicy } from '../config/check-policy.ts';
 import type { Diagnostic, MeshConfig } from '../core/index.ts';
 import type { Command, Streams } from './command.ts';
 import { parseOptions, UsageError } from './command.ts';
@@ -33,26 +32,16 @@ function run(argv: readonly string[], streams: Streams): number {
   if (positionals.length === 0) throw new UsageError('name at least one file, directory or glob');
   const totals = { error: 0, warning: 0, info: 0 };
   for (const group of policies(positionals)) {
-    const { diagnostics, loaded } = load(group);
+    const { diagnostics, meshConfig } = checkPolicy(group);
     for (const diagnostic of diagnostics) {
       totals[diagnostic.level] += 1;
       if (values.quiet && diagnostic.level === 'info') continue;
       streams.out(values.json ? JSON.stringify(diagnostic) : line(diagnostic));
     }
-    if (loaded && !values.json) streams.out(`${group.join(' ')}: ${counted(loaded)}`);
+    if (meshConfig !== undefined && !values.json) streams.out(`${group.join(' ')}: ${counted(meshConfig)}`);
   }
   if (!values.json) streams.out(`${totals.error} errors, ${totals.warning} warnings, ${totals.info} notices`);
   return totals.error > 0 || (values.strict === true && totals.warning > 0) ? 1 : 0;
-}
-
-function load(paths: readonly string[]): { diagnostics: readonly Diagnostic[]; loaded?: MeshConfig } {
-  try {
-    const loaded = loadMeshConfig(paths);
-    return { diagnostics: loaded.diagnostics, loaded };
-  } catch (error) {
-    if (!(error instanceof EgressConfigError)) throw error;
-    return { diagnostics: error.diagnostics };
-  }
 }
 
 /** A directory is a policy of its own, so that one call checks many examples; files and globs make one together. */

@@ -24,11 +24,20 @@ export interface ReadResources {
   readonly meshConfig: MeshConfigDocument | undefined;
   /** Pods and templates of pods, whole: their annotations say what is captured. */
   readonly workloads: readonly SourceDocument[];
+  /** Every resource of any kind, as it was written, in the spelling of the schemas where there is one. */
+  readonly written: readonly WrittenResource[];
   readonly diagnostics: readonly Diagnostic[];
   /** No resource and no MeshConfig. */
   readonly isEmpty: boolean;
   /** The place of a field of a resource. */
   readonly placeOf: (resource: object, path: FieldPath) => SourceLocation | undefined;
+}
+
+export interface WrittenResource {
+  readonly value: Fields;
+  readonly document: SourceDocument;
+  /** False: it does not have the form of its kind. */
+  readonly wellFormed: boolean;
 }
 
 /** Controllers whose `spec.template` is a pod. */
@@ -44,6 +53,7 @@ class ResourceReader {
   readonly #collections = new Map<keyof MeshResources, AnyResource[]>();
   readonly #seen = new Map<string, SourceLocation | undefined>();
   readonly #workloads: SourceDocument[] = [];
+  readonly #written: WrittenResource[] = [];
   readonly #diagnostics: Diagnostic[] = [];
   readonly #documents = new WeakMap<object, SourceDocument>();
   #meshConfig: { readonly document: MeshConfigDocument; readonly location: SourceLocation | undefined } | undefined;
@@ -56,6 +66,7 @@ class ResourceReader {
       resources,
       meshConfig: this.#meshConfig?.document,
       workloads: this.#workloads,
+      written: this.#written,
       diagnostics: this.#diagnostics,
       isEmpty: this.#collections.size === 0 && this.#meshConfig === undefined,
       placeOf: (resource, path) => {
@@ -87,6 +98,7 @@ class ResourceReader {
     const known = findResourceKind(kind, group);
     if (kind === 'Pod' || POD_CONTROLLERS.has(kind)) this.#workloads.push(document);
     if (known === undefined) {
+      this.#written.push({ value, document, wellFormed: true });
       this.#leaveAside(kind, group, value, document);
     } else if (!known.versions.includes(version)) {
       const fix = `write one of ${known.versions.map((name) => (group === '' ? name : `${group}/${name}`)).join(', ')}`;
@@ -117,6 +129,7 @@ class ResourceReader {
     const source = document.locate?.(['kind']) ?? document.source;
     const checked = checkResource(kind.kind, document, source === undefined ? ref : { ...ref, source });
     this.#diagnostics.push(...checked.diagnostics);
+    this.#written.push({ value: checked.value, document, wellFormed: checked.wellFormed });
     const key = `${kind.kind} ${kind.group} ${ref.namespace}/${ref.name}`;
     if (ref.name !== '' && this.#seen.has(key)) {
       const first = this.#seen.get(key);

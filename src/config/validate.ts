@@ -19,6 +19,8 @@ export interface CheckedResource {
   /** The resource in the spelling of the schemas; of use only when `accepted`. */
   readonly value: Fields;
   readonly accepted: boolean;
+  /** The form of its kind, whatever the rules say: others may look at its fields. */
+  readonly wellFormed: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -47,7 +49,8 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
   for (const { code, path, message, fix } of schemaProblems(value, schema)) {
     report({ code, level: levelOf(code), message, ...(fix === undefined ? {} : { fix }) }, path);
   }
-  if (!hasError(diagnostics)) {
+  const wellFormed = !hasError(diagnostics);
+  if (wellFormed) {
     for (const { field, code, level, message, fix } of validateWellFormed(value as unknown as UncheckedResource)) {
       report({ code, level, message, ...(fix === undefined ? {} : { fix }) }, resolveFieldPath(field, value));
     }
@@ -67,7 +70,7 @@ export function checkResource(kind: string, document: SourceDocument, resource: 
       path,
     );
   }
-  return { value, accepted: !hasError(diagnostics), diagnostics };
+  return { value, accepted: !hasError(diagnostics), wellFormed, diagnostics };
 }
 
 function kubernetesFindings(kind: string, { metadata, spec = {} }: Fields): readonly KubernetesFinding[] {
