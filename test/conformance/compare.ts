@@ -96,9 +96,19 @@ function normalise(field: string, value: unknown): unknown {
       const { method, path, authority, headers, removed = [] } = upstream;
       return { method, path, authority, headers, removed: [...(removed as string[])].sort() };
     }
+    case 'tunneling':
+      return value === undefined ? undefined : tunnelText(value);
     default:
       return plain(value);
   }
+}
+
+/** Envoy's form (`hostname`, `usePost`) and Istio's (`targetHost`, `targetPort`, `protocol`) of one tunnel read the same. */
+function tunnelText(value: unknown): string {
+  if (typeof value === 'string') return `CONNECT ${value}`;
+  const { hostname, usePost, protocol, targetHost, targetPort } = value as Record<string, unknown>;
+  const method = usePost === true || protocol === 'POST' ? 'POST' : 'CONNECT';
+  return `${method} ${typeof hostname === 'string' ? hostname : `${String(targetHost)}:${String(targetPort)}`}`;
 }
 
 /** As JSON has it: without undefined fields. */
