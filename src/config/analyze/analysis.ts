@@ -22,6 +22,8 @@ export interface AnalyzedResource {
   };
   readonly spec?: unknown;
   readonly source?: SourceLocation;
+  /** Where a field stands; the empty path is the resource itself. */
+  locate?(field: string): SourceLocation | undefined;
 }
 
 /** Kubernetes objects that only checks look at. */
@@ -119,7 +121,7 @@ export class Analysis {
     message: string,
     more: { readonly field?: string; readonly fix?: string } = {},
   ): void {
-    const { source } = resource.resource;
+    const source = resource.resource.locate?.(more.field ?? '') ?? resource.resource.source;
     this.diagnostics.push({
       code,
       level: checkCodes[code].level,

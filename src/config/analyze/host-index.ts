@@ -11,15 +11,10 @@ export interface DefinedPort {
   readonly protocol: Protocol;
 }
 
-interface DefinedHost {
-  readonly host: string;
-  readonly ports: readonly DefinedPort[];
-}
-
 /** Every host that the resources define, whoever sees it. */
 export class HostIndex {
-  readonly #hosts: DefinedHost[] = [];
-  readonly #exact = new Map<string, DefinedPort[]>();
+  readonly #names = new Map<string, DefinedPort[]>();
+  readonly #wildcards = new Map<string, DefinedPort[]>();
 
   constructor(analysis: Analysis) {
     for (const entry of analysis.all('ServiceEntry')) {
@@ -32,20 +27,19 @@ export class HostIndex {
 
   /** Ports of all that the host, name or wildcard, overlaps with; undefined when nothing defines it. */
   ports(host: string): readonly DefinedPort[] | undefined {
-    const exact = this.#exact.get(host);
+    const exact = this.#names.get(host);
     if (exact !== undefined) return exact;
-    const matching = this.#hosts.filter((defined) => hostMatches(defined.host, host));
-    return matching.length === 0 ? undefined : matching.flatMap(({ ports }) => ports);
+    // Only a wildcard can overlap with names other than itself.
+    const candidates = host.startsWith('*') ? [...this.#names, ...this.#wildcards] : [...this.#wildcards];
+    const matching = candidates.filter(([defined]) => hostMatches(defined, host));
+    return matching.length === 0 ? undefined : matching.flatMap(([, ports]) => ports);
   }
 
   #add(host: string, ports: readonly DefinedPort[]): void {
-    if (host.startsWith('*')) this.#hosts.push({ host, ports });
-    else {
-      const known = this.#exact.get(host);
-      if (known === undefined) this.#exact.set(host, [...ports]);
-      else known.push(...ports);
-      this.#hosts.push({ host, ports });
-    }
+    const index = host.startsWith('*') ? this.#wildcards : this.#names;
+    const known = index.get(host);
+    if (known === undefined) index.set(host, [...ports]);
+    else known.push(...ports);
   }
 }
 

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { AnalyzedResource } from '../../../src/config/analyze/analysis.ts';
+import { analyzePaths } from '../../../src/config/analyze/analyze-paths.ts';
 import { analyzeMeshConfig, runChecks } from '../../../src/config/analyze/analyze.ts';
 import { checkCodes } from '../../../src/config/analyze/check-codes.ts';
 import { checks } from '../../../src/config/analyze/checks.ts';
@@ -80,5 +82,18 @@ describe('analyzeMeshConfig', () => {
     );
     const list = { apiVersion: 'v1', kind: 'List', items };
     expect(analyzeMeshConfig([list]).map(({ code }) => code)).toContain('SCL2003');
+  });
+});
+
+describe('analyzePaths', () => {
+  it('reads files and says where the field stands', () => {
+    const path = fileURLToPath(new URL('every-address/bad.yaml', fixtures));
+    const [found] = analyzePaths([path]).filter(({ code }) => code === 'SCL2003');
+    expect(found?.location).toMatchObject({ file: path, line: 8 });
+  });
+
+  it('knows Secrets', () => {
+    const found = analyzePaths([fileURLToPath(new URL('gateway-credential/bad.yaml', fixtures))]);
+    expect(found.map(({ code }) => code)).toContain('IST0161');
   });
 });
