@@ -97,11 +97,15 @@ interface Target {
   readonly absolute: boolean;
 }
 
-/** Reads a request as Envoy's codec and connection manager do, in the order of their checks. `tls`: TLS ended here. */
+/**
+ * Reads a request as Envoy's codec and connection manager do, in the order of their checks. `tls`: TLS ended here.
+ * `edge`: a gateway, which sees for itself how a client came.
+ */
 export function readCall(
   connection: Connection,
   normalization: PathNormalizationType,
   tls: boolean,
+  edge = false,
 ): NormalizedCall | CallRefusal {
   const { request = ROOT_REQUEST, protocol } = connection;
   const http1 = protocol !== 'http2' && protocol !== 'grpc';
@@ -119,7 +123,7 @@ export function readCall(
     if (!plain ? !isTarget(path, 0) : question >= 0 && !isTarget(path, question)) return 'codec_error';
     const { forwardedProto } = headers;
     // The first line of HTTP/1.1 does not tell the scheme: it is what the client says it came by.
-    if (forwardedProto === 'http' || forwardedProto === 'https') scheme = forwardedProto;
+    if (!edge && (forwardedProto === 'http' || forwardedProto === 'https')) scheme = forwardedProto;
     const target = path.charCodeAt(0) === SLASH ? null : ABSOLUTE_TARGET.exec(path);
     if (target !== null) {
       const [whole, targetScheme = '', targetAuthority = ''] = target;

@@ -38,7 +38,8 @@ const plans = new WeakMap<HttpRoute, RememberedPlan>();
 /** Decides one request by its authority, path, method and headers. An absent `request` is taken as `GET /`. */
 export function decideHttp(table: RouteTable, connection: Connection, context: HttpContext): Decision {
   const { scope, tls = false } = context;
-  const call = readCall(connection, scope.mesh.pathNormalization.normalization ?? 'DEFAULT', tls);
+  const normalization = scope.mesh.pathNormalization.normalization ?? 'DEFAULT';
+  const call = readCall(connection, normalization, tls, scope.type === 'router');
   if (typeof call === 'string') return refuse(call, context);
   const virtualHost = table.namedTwice === true && connection.host === undefined ? undefined : table.find(call.host);
   if (virtualHost === undefined) return noVirtualHost(call, context);
