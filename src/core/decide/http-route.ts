@@ -32,8 +32,13 @@ interface RememberedPlan {
   readonly plan: ForwardPlan;
 }
 
-/** The last plan of each route: a route is nearly always asked for from one place and virtual host. */
-const plans = new WeakMap<HttpRoute, RememberedPlan>();
+/** The plans of a route: the last, which is nearly always the one that is asked for, and one for each virtual host. */
+interface PlanMemory {
+  last: RememberedPlan;
+  readonly byVirtualHost: Map<VirtualHost, RememberedPlan>;
+}
+
+const plans = new WeakMap<HttpRoute, PlanMemory>();
 
 /** Decides one request by its authority, path, method and headers. An absent `request` is taken as `GET /`. */
 export function decideHttp(table: RouteTable, connection: Connection, context: HttpContext): Decision {
@@ -86,9 +91,21 @@ function planOf(
   virtualHost: VirtualHost,
   context: HttpContext,
 ): ForwardPlan {
-  const held = plans.get(route);
-  if (held !== undefined && held.context === context && held.virtualHost === virtualHost) return held.plan;
-  const plan = planForward(action, route, virtualHost, context);
-  plans.set(route, { virtualHost, context, plan });
-  return plan;
+  const memory = plans.get(route);
+  if (memory !== undefined) {
+    const { last } = memory;
+    if (last.context === context && last.virtualHost === virtualHost) return last.plan;
+    const other = memory.byVirtualHost.get(virtualHost);
+    if (other?.context === context) {
+      memory.last = other;
+      return other.plan;
+    }
+  }
+  const remembered = { virtualHost, context, plan: planForward(action, route, virtualHost, context) };
+  if (memory === undefined) plans.set(route, { last: remembered, byVirtualHost: new Map([[virtualHost, remembered]]) });
+  else {
+    memory.last = remembered;
+    memory.byVirtualHost.set(virtualHost, remembered);
+  }
+  return remembered.plan;
 }
