@@ -11,7 +11,7 @@ const MAX_AGENTS = 128;
 
 interface TargetAgent {
   readonly agent: Dispatcher;
-  /** `scheme://host:port` that is dialled. */
+  /** The host and port that the application asked for: the socket seam below dials the target. */
   readonly origin: string;
 }
 
@@ -79,13 +79,10 @@ export class TargetAgents {
       ...own,
       ...(target?.tls && originationOptions(target)),
       ...(address !== undefined && { lookup: pinnedLookup(address) }),
-      ...(target?.path !== undefined && { socketPath: target.path }),
       [DECIDED]: mark,
     };
     const secure = transport === 'tls' || target?.tls !== undefined;
-    // A unix socket has no host; its origin is the one that was asked for.
-    const dialled = target && target.path === undefined ? target : { host, port };
-    return { agent: new Agent({ ...kept, connect }), origin: originOf(secure, dialled.host, dialled.port) };
+    return { agent: new Agent({ ...kept, connect }), origin: originOf(secure, host, port) };
   }
 }
 

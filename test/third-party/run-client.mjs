@@ -158,4 +158,6 @@ try {
   results.start = `fail: ${error?.stack ?? error}`;
 }
 await scenario('nothing uncaught', async () => check(uncaught.length === 0, uncaught.join('\n')));
+// Sockets that were closed last are logged when they are really gone.
+await new Promise((resolve) => setTimeout(resolve, 100));
 process.stdout.write(`\n@@${JSON.stringify(results)}\n`, () => process.exit(0));
