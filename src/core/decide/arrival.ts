@@ -37,6 +37,8 @@ export function readArrival(connection: Connection): Arrival | undefined {
     if (name === undefined) return undefined;
     return { host: '', dialled: false, address: ip, port, tls, sni: name, application };
   }
+  // An address that was dialled as such is read once.
+  if (host === address) return readSniOf('', ip, port, tls, sni, application);
   return readDialled(host, ip, port, tls, sni, application);
 }
 
@@ -56,9 +58,20 @@ function readDialled(
     host = canonical.type === 'dns' ? canonical.value : '';
     if (canonical.type !== 'dns') ip ??= canonical.ip;
   }
+  return readSniOf(host, ip, port, tls, sni, application);
+}
+
+function readSniOf(
+  host: string,
+  address: Ip | undefined,
+  port: number,
+  tls: boolean,
+  sni: string | undefined,
+  application: ApplicationProtocol | undefined,
+): Arrival | undefined {
   const name = sni === undefined ? (tls ? host : '') : sni === host ? host : readSni(sni);
   if (name === undefined) return undefined;
-  return { host, dialled: true, address: ip, port, tls, sni: name, application };
+  return { host, dialled: true, address, port, tls, sni: name, application };
 }
 
 /** Undefined for what no client can mean: TLS names are printable ASCII. More than 255 bytes are not sent at all. */

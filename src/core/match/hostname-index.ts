@@ -9,12 +9,15 @@ interface Suffix<T> {
 }
 
 const DOT = 46;
+/** How many names an index remembers the wildcard of. */
+const REMEMBERED = 8_192;
 /** Keeps hashes small integers, which a Map finds without boxing. */
 const HASH_BITS = 0x3fffffff;
 
 /**
- * Values by host pattern. `get` costs one Map lookup for an exact name and one walk over the name, from its end, for
- * wildcards; it allocates nothing. Of equal patterns the first added wins. Case-sensitive: callers lower the case first.
+ * Values by host pattern. `get` costs one Map lookup for an exact name and a second for one that a wildcard covers; a name
+ * that was not asked for lately costs one walk over it, from its end, whatever the number of patterns. Of equal patterns
+ * the first added wins. Case-sensitive: callers lower the case first.
  */
 export class HostnameIndex<T> {
   readonly #exact = new Map<string, T>();
@@ -24,6 +27,8 @@ export class HostnameIndex<T> {
   /** Bit n: a suffix with n dots exists (bit 31: 31 or more). */
   #depths = 0;
   #any: { readonly value: T } | undefined;
+  /** What names came to. A service talks to few hosts, and to them often. */
+  readonly #remembered = new Map<string, Suffix<T> | undefined>();
 
   /** How many patterns are held. */
   get size(): number {
@@ -38,7 +43,10 @@ export class HostnameIndex<T> {
   add(pattern: string, value: T): void {
     if (!isWildcard(pattern)) {
       if (!this.#exact.has(pattern)) this.#exact.set(pattern, value);
-    } else if (pattern.length === 1) {
+      return;
+    }
+    this.#remembered.clear();
+    if (pattern.length === 1) {
       this.#any ??= { value };
     } else {
       this.#addSuffix(pattern.slice(1), value);
@@ -57,12 +65,20 @@ export class HostnameIndex<T> {
 
   /** The value of the longest wildcard that covers the name, whether or not the name itself is held. */
   getWildcard(host: string): T | undefined {
-    const suffix = this.#longestSuffix(host);
-    if (this.#ragged.length !== 0) {
-      const ragged = this.#longestRagged(host);
-      if (ragged !== undefined && ragged.text.length > (suffix?.text.length ?? 0)) return ragged.value;
+    if (this.#depths === 0 && this.#ragged.length === 0) return this.#any?.value;
+    let suffix = this.#remembered.get(host);
+    if (suffix === undefined && !this.#remembered.has(host)) {
+      suffix = this.#longest(host);
+      if (this.#remembered.size >= REMEMBERED) this.#remembered.clear();
+      this.#remembered.set(host, suffix);
     }
     return suffix === undefined ? this.#any?.value : suffix.value;
+  }
+
+  #longest(host: string): Suffix<T> | undefined {
+    const suffix = this.#longestSuffix(host);
+    const ragged = this.#ragged.length === 0 ? undefined : this.#longestRagged(host);
+    return ragged !== undefined && ragged.text.length > (suffix?.text.length ?? 0) ? ragged : suffix;
   }
 
   #addSuffix(text: string, value: T): void {
