@@ -1,7 +1,7 @@
 /** What `sidecarless check` says: the findings of loading and those of the checks, each at its place and each once. */
 import type { Diagnostic } from '../core/model/diagnostic.ts';
 import type { MeshConfig } from '../core/model/mesh-config.ts';
-import type { ResourceRef, SourceLocation } from '../core/model/resource.ts';
+import type { ResourceRef } from '../core/model/resource.ts';
 import { EgressConfigError } from '../errors.ts';
 import type { AnalyzedResource } from './analyze/analysis.ts';
 import { analyzeMeshConfig, runChecks } from './analyze/analyze.ts';
@@ -27,12 +27,11 @@ export function checkPolicy(paths: readonly string[], options: LoadOptions = {})
     buildMeshConfig(sources, { ...options, before: files.diagnostics, expectPolicyIn: paths.join(', ') }),
   );
   const { written } = readResources(sources.documents);
-  const analysis = [
+  const checked = eachOnce([
     ...analyzeMeshConfig(written.filter(({ wellFormed }) => wellFormed).map(toAnalyzed), meshConfig),
     ...runChecks([schema], written.filter(({ wellFormed }) => !wellFormed).map(toAnalyzed)),
-  ];
-  const placed = new Places(written).place(analysis);
-  const diagnostics = inOrderOfPlace([...loading.filter((finding) => !isSaidBy(placed, finding)), ...placed]);
+  ]);
+  const diagnostics = inOrderOfPlace([...loading.filter((finding) => !isSaidBy(checked, finding)), ...checked]);
   return meshConfig === undefined ? { diagnostics } : { diagnostics, meshConfig };
 }
 
@@ -48,39 +47,22 @@ function attempt(load: () => MeshConfig): PolicyCheck {
 
 function toAnalyzed({ value, document }: WrittenResource): AnalyzedResource {
   const source = document.locate?.(['kind']);
-  return { ...(value as unknown as AnalyzedResource), ...(source === undefined ? {} : { source }) };
+  return {
+    ...(value as unknown as AnalyzedResource),
+    ...(source === undefined ? {} : { source }),
+    locate: (field) => document.locate?.(field === '' ? ['kind'] : resolveFieldPath(field, value)),
+  };
 }
 
-/** Checks know the resource and the name of the field; the text knows its line. */
-class Places {
-  readonly #written = new Map<string, WrittenResource>();
-
-  constructor(written: readonly WrittenResource[]) {
-    for (const each of written) this.#written.set(keyOf(each.document.locate?.(['kind'])), each);
+/** Several checks may find the same: it is said once. */
+function eachOnce(findings: readonly Diagnostic[]): readonly Diagnostic[] {
+  const said = new Map<string, Diagnostic>();
+  for (const finding of findings) {
+    const { code, message, field, resource } = finding;
+    const key = JSON.stringify([code, message, field, resource]);
+    if (!said.has(key)) said.set(key, finding);
   }
-
-  /** Several checks may find the same: it is said once. */
-  place(findings: readonly Diagnostic[]): readonly Diagnostic[] {
-    const said = new Map<string, Diagnostic>();
-    for (const finding of findings) {
-      const { code, message, field, resource } = finding;
-      const key = JSON.stringify([code, message, field, resource]);
-      if (!said.has(key)) said.set(key, this.#place(finding));
-    }
-    return [...said.values()];
-  }
-
-  #place(finding: Diagnostic): Diagnostic {
-    const { resource, field } = finding;
-    if (resource?.source === undefined || field === undefined) return finding;
-    const found = this.#written.get(keyOf(resource.source));
-    const location = found?.document.locate?.(resolveFieldPath(field, found.value));
-    return location === undefined ? finding : { ...finding, location };
-  }
-}
-
-function keyOf(source: SourceLocation | undefined): string {
-  return `${source?.file ?? ''}:${source?.line ?? ''}:${source?.column ?? ''}`;
+  return [...said.values()];
 }
 
 /** Findings of loading that a check repeats under a code of its own. */
