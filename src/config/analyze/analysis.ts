@@ -5,6 +5,7 @@ import type { ResourceRef, SourceLocation } from '../../core/model/resource.ts';
 import type { KubernetesServiceSpec } from '../../core/model/service.ts';
 import type { ServiceEntrySpec } from '../../core/model/service-entry.ts';
 import type { SidecarSpec } from '../../core/model/sidecar.ts';
+import type { WorkloadEntrySpec } from '../../core/model/workload-entry.ts';
 import type { VirtualServiceSpec } from '../../core/model/virtual-service.ts';
 import { type CheckCode, checkCodes } from './check-codes.ts';
 
@@ -39,6 +40,8 @@ interface SpecOfKind {
   readonly DestinationRule: DestinationRuleSpec;
   readonly Gateway: GatewaySpec;
   readonly Sidecar: SidecarSpec;
+  readonly WorkloadEntry: WorkloadEntrySpec;
+  readonly ProxyConfig: object;
   readonly Service: KubernetesServiceSpec;
   readonly Pod: { readonly nodeName?: string };
   readonly Node: object;
@@ -53,6 +56,8 @@ const GROUPS: Readonly<Record<keyof SpecOfKind | 'Secret' | 'KubernetesGateway',
   DestinationRule: 'networking.istio.io',
   Gateway: 'networking.istio.io',
   Sidecar: 'networking.istio.io',
+  WorkloadEntry: 'networking.istio.io',
+  ProxyConfig: 'networking.istio.io',
   RequestAuthentication: 'security.istio.io',
   Service: '',
   Pod: '',

@@ -3,7 +3,15 @@ import { validateResource } from '../validate/validate-resource.ts';
 import type { Check } from './check.ts';
 import type { CheckCode } from './check-codes.ts';
 
-const KINDS = ['VirtualService', 'ServiceEntry', 'DestinationRule', 'Gateway', 'Sidecar'] as const;
+const KINDS = [
+  'VirtualService',
+  'ServiceEntry',
+  'DestinationRule',
+  'Gateway',
+  'Sidecar',
+  'WorkloadEntry',
+  'ProxyConfig',
+] as const;
 
 /** What the API server and the webhook say, under the codes of Istio's analyzers. */
 export const schema: Check = {

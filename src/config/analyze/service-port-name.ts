@@ -6,7 +6,6 @@ const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set([
   'kube-public',
   'kube-node-lease',
   'local-path-storage',
-  'istio-system',
 ]);
 
 /** Ports whose protocol Istio can only guess. */
