@@ -3,7 +3,7 @@ import { hostMatches, hostSubsetOf, isWildcard } from '../match/hostname.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import { namespaceOf } from './age.ts';
 import type { MeshService } from './compiled.ts';
-import { reshape } from './registered-service.ts';
+import { reshape } from './reshaped-service.ts';
 
 const EVERY_NAMESPACE = '*';
 const OWN_NAMESPACE = '.';

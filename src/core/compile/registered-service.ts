@@ -34,8 +34,6 @@ export function gatherEndpoints(
   return Object.freeze(found);
 }
 
-type ServiceChange = Partial<Pick<MeshService, 'hostname' | 'ports' | 'aliases'>>;
-
 /** A service with all its fields in place. */
 export class RegisteredService implements MeshService {
   readonly hostname: string;
@@ -61,31 +59,24 @@ export class RegisteredService implements MeshService {
   readonly createdAt: number;
   readonly hasSelector: boolean;
   readonly ref: ResourceRef;
-  /** What it is a changed copy of. */
-  readonly original: MeshService | undefined;
   readonly #gather: () => readonly MeshEndpoint[];
   #endpoints: readonly MeshEndpoint[] | undefined;
 
-  constructor(
-    fields: ServiceFields,
-    gather: () => readonly MeshEndpoint[] = () => [],
-    change: ServiceChange & { readonly original?: MeshService } = {},
-  ) {
-    this.original = change.original;
-    this.hostname = change.hostname ?? fields.hostname;
+  constructor(fields: ServiceFields, gather: () => readonly MeshEndpoint[] = () => []) {
+    this.hostname = fields.hostname;
     this.namespace = fields.namespace;
     this.name = fields.name;
     this.registry = fields.registry;
     this.defaultAddress = fields.defaultAddress;
     this.addresses = fields.addresses;
     this.autoAllocatedAddresses = fields.autoAllocatedAddresses;
-    this.ports = change.ports ?? fields.ports;
+    this.ports = fields.ports;
     this.resolution = fields.resolution;
     this.entryResolution = fields.entryResolution;
     this.meshExternal = fields.meshExternal;
     this.headless = fields.headless;
     this.externalName = fields.externalName;
-    this.aliases = change.aliases ?? fields.aliases;
+    this.aliases = fields.aliases;
     this.labels = fields.labels;
     this.annotations = fields.annotations;
     this.selector = fields.selector;
@@ -102,18 +93,6 @@ export class RegisteredService implements MeshService {
     this.#endpoints ??= this.#gather();
     return this.#endpoints;
   }
-}
-
-/** The same service with another hostname, ports or aliases; endpoints stay shared and lazy. */
-export function reshape(service: MeshService, change: ServiceChange): MeshService {
-  return new RegisteredService(service, () => service.endpoints, { ...change, original: service });
-}
-
-/** The service that was registered, before its copies changed. */
-export function originalOf(service: MeshService): MeshService {
-  let original = service;
-  while (original instanceof RegisteredService && original.original !== undefined) original = original.original;
-  return original;
 }
 
 /** `exportTo` and `exportedByDefault` of a service that declares `own`. */

@@ -13,7 +13,7 @@ import {
 import type { RouteOptions } from './http-route-action.ts';
 import { buildDefaultRoute, buildHttpRoutes, type HttpRoute } from './http-route.ts';
 import { matchesSource, type RouteSource } from './http-route-match.ts';
-import { reshape } from './registered-service.ts';
+import { reshape } from './reshaped-service.ts';
 import { addressFamilies, type AddressFamilies } from './service-address.ts';
 import { DomainLedger, plainDomains, serviceDomains, virtualHostName } from './virtual-host-domains.ts';
 import { wrapVirtualHosts, type VirtualHostWrapper } from './virtual-host-wrapper.ts';

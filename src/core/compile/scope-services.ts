@@ -1,5 +1,5 @@
 import type { MeshService, MeshServicePort } from './compiled.ts';
-import { reshape } from './registered-service.ts';
+import { reshape } from './reshaped-service.ts';
 
 /** The services that clusters are made of: one for every hostname. */
 export class ScopeServices {

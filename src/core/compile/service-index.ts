@@ -7,12 +7,11 @@ import { KubernetesEndpoints, kubernetesService } from './kubernetes-service-ind
 import { narrowExport, serviceEntryVisibility } from './namespace-policy.ts';
 import {
   gatherEndpoints,
-  originalOf,
   RegisteredService,
-  reshape,
   type EndpointRegistry,
   type EndpointSource,
 } from './registered-service.ts';
+import { originalOf, reshape } from './reshaped-service.ts';
 import { serviceEntryServices } from './service-entry-index.ts';
 import { WorkloadIndex } from './workload-index.ts';
 

@@ -10,7 +10,7 @@ import type { EgressScope, MergedDestinationRule, MeshService, Scope } from './c
 import { DestinationRuleIndex } from './destination-rule-index.ts';
 import { bestVirtualServices, EgressImport, keepOneNamespace } from './egress-import.ts';
 import { discoveredResources } from './namespace-policy.ts';
-import { reshape } from './registered-service.ts';
+import { reshape } from './reshaped-service.ts';
 import { ScopeServices, unmergedByHost } from './scope-services.ts';
 import { buildServiceIndex, type ServiceIndex } from './service-index.ts';
 import { destinationHosts, MESH_GATEWAY, VirtualServiceIndex } from './virtual-service-index.ts';
