@@ -122,14 +122,16 @@ function ask(call: AgentCall, seam: SeamName, connection: Connection & { host: s
   const verdict = guard.request(connection, seam, wishes);
   if (verdict.kind === 'proceed') forwardLater(call, governed, verdict);
   else if (verdict.kind !== 'resolve') governed.settle(verdict);
-  else
+  else {
+    const release = holdBack(request);
     dialledAddress(connection.host, options['lookup'], (error, address) => {
       const pinned = address === undefined ? connection : { ...connection, address };
       const second = error ? failedLookup(error) : guard.request(pinned, seam, wishes);
-      if (request.destroyed) return finishDestroyed(request);
+      if (!release()) return;
       if (second.kind === 'proceed') forwardLater(call, governed, second, address);
       else if (second.kind !== 'resolve') governed.settle(second);
     });
+  }
 }
 
 function failedLookup(error: Error): { kind: 'fail'; error: Error } {
@@ -146,10 +148,37 @@ function forwardLater(
   const { connection } = governed;
   const mark = call.pools.mark(connection as Connection & { host: string }, plan, address);
   const go = (): void => call.forward(withMark(call.options, mark));
-  const later = (): void => (call.request.destroyed ? finishDestroyed(call.request) : go());
-  const start = wait ? () => wait(later) : go;
-  if (plan.delayMs === undefined) start();
-  else setTimeout(wait ? start : later, plan.delayMs);
+  if (plan.delayMs === undefined && !wait) {
+    go();
+    return;
+  }
+  const release = holdBack(call.request);
+  const start = (): void => void (release() && go());
+  const enter = (): void => (wait ? wait(start) : start());
+  if (plan.delayMs === undefined) enter();
+  else setTimeout(enter, plan.delayMs);
+}
+
+/**
+ * Until it is released, a request that the application gives up is over at once: Node by itself would wait for the
+ * connection that it is not going to get. Gives whether the request is still wanted.
+ */
+function holdBack(request: NodeRequest): () => boolean {
+  const destroy = request.destroy.bind(request) as (error?: Error) => NodeRequest;
+  let waiting = true;
+  const destroyWaiting = (error?: Error): NodeRequest => {
+    destroy(error);
+    if (waiting) finishDestroyed(request);
+    waiting = false;
+    return request;
+  };
+  Object.defineProperty(request, 'destroy', { value: destroyWaiting, writable: true, configurable: true });
+  return () => {
+    const wanted = waiting;
+    waiting = false;
+    Reflect.deleteProperty(request, 'destroy');
+    return wanted;
+  };
 }
 
 /** The application gave up before there was a connection: Node tells it so as soon as it is handed none. */

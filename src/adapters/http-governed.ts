@@ -12,6 +12,7 @@ import {
 } from '../upstream/header-operations.ts';
 import { headersOf, readHeaders, renderedHeaders, unrenderedHeaders, type NodeRequest } from './http-connection.ts';
 import { observeRequest, observeResponse } from './http-exchange.ts';
+import { RequestMirrors } from './http-mirror.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
 import { failingSocket } from './socket-failure.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, SeamName } from './seam.ts';
@@ -43,6 +44,7 @@ export class GovernedRequest {
   settled = false;
   #rendered = false;
   #timer: NodeJS.Timeout | undefined;
+  #mirrors: RequestMirrors | undefined;
   /** The connection to a server that did not answer in time, on which the client was answered in its place. */
   #answeredOn: Socket | undefined;
 
@@ -73,6 +75,8 @@ export class GovernedRequest {
     }
     if (exchange || plan.responseHeaders.length > 0 || plan.timeoutMs !== undefined) watchResponses();
     if (plan.timeoutMs !== undefined) this.#armTimeout(plan.timeoutMs);
+    if (plan.mirrors.length > 0)
+      this.#mirrors = new RequestMirrors(this.guard, this.request, this.connection, plan.mirrors);
     if (this.request._header) this.#rewriteRendered();
   }
 
@@ -111,10 +115,14 @@ export class GovernedRequest {
     this.#rendered = true;
     if (this.#changedSinceDecided()) this.#decideAgain();
     const plan = this.plan;
-    if (plan && changesHead(plan)) {
-      const headers = this.#rewrite(unrenderedHeaders(this.request), plan);
-      this.request._storeHeader(this.#firstLine(plan), headers);
-    } else render();
+    if (!plan || !(changesHead(plan) || this.#mirrors)) {
+      render();
+      return;
+    }
+    const headers = this.#rewrite(unrenderedHeaders(this.request), plan);
+    this.#mirrors?.open({ method: this.request.method, path: plan.request?.path ?? this.request.path, headers });
+    if (changesHead(plan)) this.request._storeHeader(this.#firstLine(plan), headers);
+    else render();
   }
 
   /** Headers, method and path may be set until the head is sent; what the decision depended on must still hold. */
@@ -172,8 +180,10 @@ export class GovernedRequest {
   #rewriteRendered(): void {
     const { plan, request } = this;
     this.#rendered = true;
-    if (!plan || !changesHead(plan) || !request._header) return;
-    const lines = this.#rewrite(renderedHeaders(request._header), plan).map(([name, value]) => `${name}: ${value}\r\n`);
+    if (!plan || !(changesHead(plan) || this.#mirrors) || !request._header) return;
+    const headers = this.#rewrite(renderedHeaders(request._header), plan);
+    this.#mirrors?.open({ method: request.method, path: plan.request?.path ?? request.path, headers });
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
     request._header = `${this.#firstLine(plan)}${lines.join('')}\r\n`;
   }
 
