@@ -30,3 +30,8 @@ export {
   findEgressError,
   type EgressErrorCode,
 } from './errors.ts';
+export { compileAccessLogFormat, type AccessLogFormatter, type JsonFormat } from './telemetry/access-log-format.ts';
+export type { AccessLogEntry } from './telemetry/access-log-entry.ts';
+export type { AccessLogFunction, AccessLogOptions } from './telemetry/access-log.ts';
+export type { Exchange, ExchangeObserver } from './telemetry/exchange.ts';
+export { EgressMetrics, type MetricsOptions } from './telemetry/metrics.ts';
