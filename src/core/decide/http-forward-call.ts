@@ -19,16 +19,19 @@ export function forwardCall(
   route: HttpRoute,
   call: NormalizedCall,
 ): Decision {
+  const isPlain = !plan.dynamic && !call.hasEnvoyHeader && call.path === call.request.path && !call.absolute;
+  const isGrpc = call.isGrpc;
+  if (isPlain && !isGrpc) return plan.decision;
+  const own = [...controlRemovals(call), ...(isGrpc ? grpcTimeout(action, call) : [])];
+  if (isPlain && own.length === 0) return answerTo(plan.decision, call);
   const { forward } = plan;
-  const own = [...controlRemovals(call), ...grpcTimeout(action, call)];
-  const sentAsCame = call.path === call.request.path && !call.absolute;
-  if (!plan.dynamic && sentAsCame && own.length === 0) return answerTo(plan.decision, call);
   const path =
     action.kind === 'forward' && action.rewrite !== undefined ? rewritePath(action.rewrite, call) : call.path;
   const destinations = forward.destinations.map((destination) =>
     destinationForCall(destination, own, action, route, call, plan.formatted),
   );
-  const authority = destinations[0]?.authority ?? call.authority;
+  // One of several destinations may replace it once more.
+  const authority = (action.kind === 'forward' && action.authority) || call.authority;
   const request = Object.freeze({ method: call.method, path, authority });
   const changed: AllowDecision | RouteDecision = Object.freeze({
     ...forward,
@@ -83,7 +86,7 @@ function controlRemovals({ request, hasEnvoyHeader }: NormalizedCall): HeaderOpe
 
 /** Envoy tells a gRPC server how long the client will wait: the first of its own wish, a try's limit, the route's. */
 function grpcTimeout(action: ForwardAction | CatchAllAction, call: NormalizedCall): HeaderOperation[] {
-  if (call.protocol === 'http1' || !call.isGrpc) return [];
+  if (call.protocol === 'http1') return [];
   const limit = action.kind === 'forward' ? action.timeoutMs : 0;
   const perTry = action.kind === 'forward' ? (action.retries?.perTryTimeoutMs ?? 0) : 0;
   const wish = parseGrpcTimeout(call.header('grpc-timeout'));

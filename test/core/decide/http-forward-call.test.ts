@@ -68,7 +68,8 @@ describe('replacing the authority', () => {
     const weighted = `    - route:
         - { destination: { host: h.example }, weight: 1, headers: { request: { set: { host: one.test } } } }
         - { destination: { host: o.example }, weight: 1 }`;
-    const { destinations } = routeOf(meshWithRoutes(weighted));
+    const { destinations, request } = routeOf(meshWithRoutes(weighted));
+    expect(request?.authority).toBe('h.example');
     expect(destinations.map(({ authority, requestHeaders: operations }) => [authority, operations])).toEqual([
       ['one.test', undefined],
       [undefined, undefined],
