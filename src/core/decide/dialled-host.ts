@@ -1,9 +1,9 @@
 import type { CompiledMesh } from '../compile/compile-mesh.ts';
 import { canonicalHost, isCanonicalName } from '../match/canonical-host.ts';
 import type { Connection } from '../model/connection.ts';
-import type { AllowDecision, Decision, RouteDecision } from '../model/decision.ts';
+import type { AllowDecision, Decision, DenyDecision, RouteDecision } from '../model/decision.ts';
 import type { Arrival } from './arrival.ts';
-import { authorityOf, followChain } from './follow-chain.ts';
+import { authorityOf, followChain, withOtherAuthority } from './follow-chain.ts';
 import { denyInvalid, denyMismatch } from './plain-answers.ts';
 import { findDialledChain } from './service-entry.ts';
 
@@ -24,7 +24,16 @@ export function decideDialled(
   const decision = decideNames(connection, arrival, mesh);
   if (decision.action !== 'deny' || arrival.address !== undefined) return decision;
   const open = captureUnknown || mesh.listeners.get(arrival.port)?.needsAddress === true;
-  return open ? Object.freeze({ ...decision, provisional: true as const }) : decision;
+  return open ? provisionally(decision) : decision;
+}
+
+/** A denial that is made once is made once in this form, too. */
+const provisional = new WeakMap<DenyDecision, DenyDecision>();
+
+function provisionally(decision: DenyDecision): DenyDecision {
+  let held = provisional.get(decision);
+  if (held === undefined) provisional.set(decision, (held = Object.freeze({ ...decision, provisional: true as const })));
+  return held;
 }
 
 function decideNames(connection: Connection, arrival: Arrival, mesh: CompiledMesh): Decision {
@@ -72,7 +81,7 @@ function withoutPort(authority: string): string {
 /** The answer if nothing but `name` had been dialled and sent. */
 function decideAs(name: string, connection: Connection, arrival: Arrival, mesh: CompiledMesh): Decision {
   const alone: Arrival = { ...arrival, host: name, sni: arrival.tls ? name : '' };
-  return followChain(findDialledChain(mesh, alone), { ...connection, authority: authorityOf(alone) }, alone, mesh);
+  return followChain(findDialledChain(mesh, alone), withOtherAuthority(connection, authorityOf(alone)), alone, mesh);
 }
 
 /** Whether two answers come from one rule: the same cluster, service or VirtualService, or a policy that asks nothing. */
