@@ -43,6 +43,12 @@ export interface ChainOrigin {
   readonly terminatesTls?: boolean;
 }
 
+/** Whose http routes hold for the requests inside a chain's TLS, and where they arrive. */
+export interface TlsContext {
+  readonly service: { readonly hostname: string; readonly port: number };
+  readonly context: Omit<HttpEntrance, 'table'>;
+}
+
 /**
  * One filter chain of a listener. Where it leads is worked out when the first connection takes it: a mesh of a hundred
  * thousand entries uses few of them.
@@ -63,8 +69,8 @@ export class FilterChain {
   tcpDecision: Decision | undefined;
   /** Of an HTTP chain, once a request has taken it. */
   entrance: HttpEntrance | undefined;
-  /** Of a chain that carries TLS, once a request inside was looked at. */
-  tlsContext: Omit<HttpEntrance, 'table'> | undefined;
+  /** Of a chain that carries TLS, once somebody asked for a request inside. `opaque`: no rule looks at it. */
+  tlsContext: TlsContext | 'opaque' | undefined;
 
   constructor(criteria: ChainCriteria, origin: ChainOrigin, lead: () => ChainAction) {
     this.sniHosts = criteria.sniHosts === undefined ? NOTHING : serverNames(criteria.sniHosts);

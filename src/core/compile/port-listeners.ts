@@ -18,25 +18,32 @@ export class NamedListener {
   #single: FilterChain | undefined;
   #chains: readonly FilterChain[];
   #listener: Listener | undefined;
+  /** Whoever dials the service by a name and shows that very name in TLS takes the only chain: no need to look further. */
+  #takesOwnName: boolean;
 
-  constructor(service: MeshService, chains: readonly FilterChain[]) {
+  /** `hasOtherNames`: aliases or short forms lead here, too. */
+  constructor(service: MeshService, chains: readonly FilterChain[], hasOtherNames: boolean) {
     this.service = service;
     this.#chains = chains;
     this.#single = onlyChain(chains);
+    this.#takesOwnName = this.#single !== undefined && !hasOtherNames && takesName(this.#single, service.hostname);
   }
 
   add(chains: readonly FilterChain[]): void {
     this.#chains = [...this.#chains, ...chains];
     this.#single = onlyChain(this.#chains);
+    this.#takesOwnName &&= this.#single !== undefined;
   }
 
-  /** Undefined: no chain of this service is for such a connection. */
+  /** `host`: the name that was dialled. Undefined: no chain of this service is for such a connection. */
   match(
+    host: string,
     address: Ip | undefined,
     sni: string,
     tls: boolean,
     application: ApplicationProtocol | undefined,
   ): FilterChain | undefined {
+    if (tls && this.#takesOwnName && sni === host) return this.#single;
     if (this.#single !== undefined) return this.#single.accepts(sni, tls, application) ? this.#single : undefined;
     if (this.#listener === undefined) {
       const chains = this.#chains.map((chain) => (chain.origin.narrowed === true ? chain : chain.withoutBlocks()));
@@ -48,6 +55,10 @@ export class NamedListener {
 
 function onlyChain(chains: readonly FilterChain[]): FilterChain | undefined {
   return chains.length === 1 && chains[0]?.origin.narrowed !== true ? chains[0] : undefined;
+}
+
+function takesName({ sniHosts, applicationProtocols }: FilterChain, hostname: string): boolean {
+  return applicationProtocols.length === 0 && (sniHosts.length === 0 || sniHosts.includes(hostname));
 }
 
 /** The listeners of one port: by address, for all addresses, and by the name of the service. */
@@ -70,9 +81,11 @@ export class PortListeners {
       held.add(chains);
       return;
     }
-    const named = new NamedListener(service, chains);
+    const name = hostname.toLowerCase();
+    const hasOtherNames = service.aliases.length > 0 || alternativeHosts(this.#scope, name).length > 0;
+    const named = new NamedListener(service, chains, hasOtherNames);
     this.#services.set(hostname, named);
-    this.#byName.add(hostname.toLowerCase(), named);
+    this.#byName.add(name, named);
   }
 
   /** Names that are a service's own stand before the aliases and short forms of others. */

@@ -34,6 +34,14 @@ export function decideTlsRequest(
   return followRoute(route, governed.virtualHost, call, context);
 }
 
+/** Whether any http route could govern requests inside TLS to this service: where none can, nobody needs to ask. */
+export function governsTlsRequests(
+  scope: Scope,
+  service: { readonly hostname: string; readonly port: number },
+): boolean {
+  return routesFor(scope, service.hostname, service.port) !== undefined;
+}
+
 function routesFor(scope: Scope, hostname: string, port: number): TlsRequestRoutes | undefined {
   let held = compiled.get(scope);
   if (held === undefined) {

@@ -13,7 +13,7 @@ import { findChain } from './sidecar.ts';
 export function findDialledChain(mesh: CompiledMesh, arrival: Arrival): FilterChain | undefined {
   const { host, address, port, sni, tls, application } = arrival;
   if (host !== '') {
-    const own = mesh.listeners.get(port)?.named(host)?.match(address, sni, tls, application);
+    const own = mesh.listeners.get(port)?.named(host)?.match(host, address, sni, tls, application);
     if (own !== undefined) return own;
   }
   const chain = findChain(mesh, arrival);

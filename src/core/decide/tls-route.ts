@@ -1,8 +1,8 @@
 import type { CompiledMesh } from '../compile/compile-mesh.ts';
-import type { FilterChain } from '../compile/filter-chain.ts';
+import type { FilterChain, TlsContext } from '../compile/filter-chain.ts';
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
-import { decideTlsRequest } from './http-tls-request.ts';
+import { decideTlsRequest, governsTlsRequests } from './http-tls-request.ts';
 import { decideTcp } from './tcp-route.ts';
 
 /**
@@ -12,9 +12,18 @@ import { decideTcp } from './tcp-route.ts';
  */
 export function decideTls(chain: FilterChain, connection: Connection, port: number, mesh: CompiledMesh): Decision {
   const decision = decideTcp(chain, true, port, mesh);
-  const { service, listener, name } = chain.origin;
-  if (service === undefined || decision.action === 'deny') return decision;
-  if (connection.request === undefined || mesh.mesh.tlsRequests !== 'govern') return decision;
-  chain.tlsContext ??= { scope: mesh.scope, listener, ...(name !== undefined && { filterChain: name }), tls: true };
-  return decideTlsRequest(mesh.scope, { hostname: service.hostname, port }, connection, chain.tlsContext) ?? decision;
+  if (connection.request === undefined || decision.action === 'deny') return decision;
+  chain.tlsContext ??= contextOf(chain, port, mesh);
+  if (chain.tlsContext === 'opaque') return decision;
+  const { service, context } = chain.tlsContext;
+  return decideTlsRequest(mesh.scope, service, connection, context) ?? decision;
+}
+
+/** `opaque`: nobody may look inside, or nobody has a rule for what is inside. */
+function contextOf({ origin }: FilterChain, port: number, { mesh, scope }: CompiledMesh): TlsContext | 'opaque' {
+  if (origin.service === undefined || mesh.tlsRequests !== 'govern') return 'opaque';
+  const service = { hostname: origin.service.hostname, port };
+  if (!governsTlsRequests(scope, service)) return 'opaque';
+  const { listener, name } = origin;
+  return { service, context: { scope, listener, ...(name !== undefined && { filterChain: name }), tls: true } };
 }
