@@ -5,8 +5,7 @@ type StringMatches = Readonly<Record<string, StringMatch>>;
 
 /**
  * The VirtualServices with hosts; routes that delegate are replaced by those of the delegate. A delegate that is
- * missing or that `isVisible` hides from the root's namespace takes its route away. Those that delegate come last,
- * whatever their age, as Istio adds them after all others.
+ * missing or that `isVisible` hides from the root's namespace takes its route away. In no particular order.
  */
 export function mergeDelegates(
   virtualServices: readonly VirtualService[],

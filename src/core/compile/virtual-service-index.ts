@@ -29,11 +29,11 @@ export class VirtualServiceIndex {
     const exportOf = (virtualService: VirtualService): ReadonlySet<string> =>
       effectiveExportTo(virtualService.spec.exportTo, mesh.defaultVirtualServiceExportTo);
     const domain = mesh.shortNameDomain ?? mesh.clusterDomain;
-    const resolved = oldestFirst(mesh.virtualServices).map((virtualService) => completeNames(virtualService, domain));
+    const resolved = mesh.virtualServices.map((virtualService) => completeNames(virtualService, domain));
     const merged = mergeDelegates(resolved, (delegate, namespace) =>
       exportedTo(exportOf(delegate), namespaceOf(delegate), namespace),
     );
-    for (const virtualService of merged) this.#add(virtualService, exportOf(virtualService));
+    for (const virtualService of oldestFirst(merged)) this.#add(virtualService, exportOf(virtualService));
   }
 
   /** Those that bind to the gateway (`mesh`, or `namespace/name`) and that the namespace sees, in order of precedence. */

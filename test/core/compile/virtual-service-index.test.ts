@@ -36,10 +36,10 @@ describe('the precedence of VirtualServices', () => {
     expect(order([rule('other/a', { exportTo: ['.'] }), rule('other/b', { exportTo: ['ops'] })])).toEqual([]);
   });
 
-  it('puts rules that delegate after all others, whatever their age', () => {
+  it('gives rules that delegate the place of their own age', () => {
     const delegating = rule('default/root', { http: [{ delegate: { name: 'leaf' } }] }, 1);
     const leaf = rule('default/leaf', { hosts: [] }, 2);
-    expect(order([delegating, leaf, rule('default/plain', {}, 9)])).toEqual(['plain', 'root']);
+    expect(order([delegating, leaf, rule('default/plain', {}, 9)])).toEqual(['root', 'plain']);
   });
 });
 
