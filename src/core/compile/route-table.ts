@@ -107,10 +107,11 @@ class SidecarTableBuilder {
     const wrappers = wrapVirtualHosts(this.#egress, this.#services, this.#port, (virtualService) =>
       this.#routesOf(virtualService),
     );
-    const ledger = new DomainLedger();
-    for (const { services, port } of wrappers) {
-      for (const { hostname } of services) ledger.reserve(hostname, port);
-    }
+    const ledger = new DomainLedger(() =>
+      wrappers.flatMap(({ services, port }) =>
+        services.flatMap(({ hostname }) => [hostname, virtualHostName(hostname, port)]),
+      ),
+    );
     const names = new Set<string>();
     for (const wrapper of wrappers) {
       for (const host of [...wrapper.hosts, ...wrapper.services]) {

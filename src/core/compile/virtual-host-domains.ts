@@ -16,7 +16,7 @@ const NO_ALTERNATIVES: ReadonlySet<string> = new Set();
 /** Istio's `generateVirtualHostDomains`. `port` 0: ports are not part of the domains. */
 export function serviceDomains(service: MeshService, port: number, scope: Scope, families: AddressFamilies): Domains {
   const names: string[] = [];
-  const alternatives = new Set<string>();
+  let alternatives: Set<string> | undefined;
   const add = (name: string): void => {
     const host = bracketed(name);
     names.push(host);
@@ -29,6 +29,7 @@ export function serviceDomains(service: MeshService, port: number, scope: Scope,
     for (const alternative of alternativeHosts(scope, host)) {
       const before = names.length;
       add(alternative);
+      alternatives ??= new Set();
       for (const name of names.slice(before)) alternatives.add(name);
     }
   }
@@ -36,7 +37,7 @@ export function serviceDomains(service: MeshService, port: number, scope: Scope,
     names.push(...names.map((name) => `*.${name}`));
   }
   for (const address of serviceAddresses(service, families)) if (!isUnspecified(address)) add(address);
-  return { names, alternatives };
+  return { names, alternatives: alternatives ?? NO_ALTERNATIVES };
 }
 
 /** The one authority of a VirtualService host that no service has. */
@@ -47,12 +48,12 @@ export function plainDomains(host: string): Domains {
 /** Hands every authority to the first virtual host that claims it. */
 export class DomainLedger {
   readonly #taken = new Set<string>();
-  readonly #known = new Set<string>();
+  readonly #listServices: () => Iterable<string>;
+  #services: ReadonlySet<string> | undefined;
 
-  /** Names of services: no short form of another service may take one. */
-  reserve(hostname: string, port: number): void {
-    this.#known.add(hostname);
-    this.#known.add(`${bracketed(hostname)}:${port}`);
+  /** `listServices`: names of services, which no short form of another service may take. Few meshes have to know them. */
+  constructor(listServices: () => Iterable<string>) {
+    this.#listServices = listServices;
   }
 
   /** What of `domains` is still free, in lower case. */
@@ -61,11 +62,16 @@ export class DomainLedger {
     for (const name of names) {
       const lowered = lowerAscii(name);
       if (this.#taken.has(lowered)) continue;
-      if (alternatives.has(name) && this.#known.has(name)) continue;
+      if (alternatives.has(name) && this.#isService(name)) continue;
       this.#taken.add(lowered);
       claimed.push(lowered);
     }
     return claimed;
+  }
+
+  #isService(name: string): boolean {
+    this.#services ??= new Set(this.#listServices());
+    return this.#services.has(name);
   }
 }
 
