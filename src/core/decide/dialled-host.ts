@@ -32,7 +32,8 @@ const provisional = new WeakMap<DenyDecision, DenyDecision>();
 
 function provisionally(decision: DenyDecision): DenyDecision {
   let held = provisional.get(decision);
-  if (held === undefined) provisional.set(decision, (held = Object.freeze({ ...decision, provisional: true as const })));
+  if (held === undefined)
+    provisional.set(decision, (held = Object.freeze({ ...decision, provisional: true as const })));
   return held;
 }
 
