@@ -26,11 +26,9 @@ export function delegationTable(tableCase: TableCase): Verdict[] {
         ),
       ];
     case 'mergeHTTPMatchRequest':
-      return [
-        compare(result, mergeHttpMatchRequest((root ?? {}), (delegate ?? {}))),
-      ];
+      return [compare(result, mergeHttpMatchRequest(root ?? {}, delegate ?? {}))];
     case 'hasConflict':
-      return [compare(result, hasConflict((root ?? {}), (leaf ?? {})))];
+      return [compare(result, hasConflict(root ?? {}, leaf ?? {}))];
     case 'stringMatchConflict':
       return [compare(result, stringMatchConflict(root as StringMatch | undefined, leaf as StringMatch | undefined))];
     default:
