@@ -13,7 +13,8 @@ import { guardLookup } from './socket-lookup.ts';
 
 const UNWATCHED: EndpointState = { isEjected: () => false, activeRequests: () => 0, turn: () => 0 };
 
-interface Head {
+/** A request as it leaves. */
+export interface MirroredHead {
   readonly method: string;
   readonly path: string;
   readonly headers: HeaderList;
@@ -41,35 +42,37 @@ export class RequestMirrors {
     });
   }
 
-  open(head: Head): void {
-    this.#copies = this.#policies.flatMap(({ upstream }) => (upstream ? [this.#copyTo(upstream, head)] : []));
-  }
-
-  #copyTo(upstream: UpstreamCluster, head: Head): Mirror {
-    const guard = this.#guard;
-    const endpoint = pickEndpoint(upstream, UNWATCHED, Math.random);
-    const name = head.headers.find(([field]) => field.toLowerCase() === 'host')?.[1]?.split(':', 1)[0];
-    // Also of a request inside TLS the copy is its own connection, as the mirror's cluster speaks.
-    const asked: Connection = { ...this.#connection, transport: 'tcp' };
-    const target = targetOf(upstream, endpoint, asked, name, undefined);
-    const host = target?.host ?? asked.host ?? '';
-    const port = target?.port ?? asked.port;
-    const known: Connection = { host, port, transport: 'tcp', protocol: 'http1' };
-    const mark = decidedSocket({
-      guard,
-      generation: guard.generation,
-      connection: known,
-      host,
-      port,
-      ...(target && { target }),
-    });
-    const options = { host, port, [DECIDED]: mark, lookup: guardLookup(guard, known, 'target', undefined) };
-    return new Mirror(head, () =>
-      target?.tls
-        ? tls.connect({ ...options, ...originationOptions(target) } as tls.ConnectionOptions)
-        : net.connect(options),
+  open(head: MirroredHead): void {
+    this.#copies = this.#policies.flatMap(({ upstream }) =>
+      upstream ? [mirrorTo(this.#guard, this.#connection, upstream, head)] : [],
     );
   }
+}
+
+/** Opens a copy of a request to a mirror's upstream, on a connection of its own that is decided for that upstream. */
+export function mirrorTo(guard: Guard, connection: Connection, upstream: UpstreamCluster, head: MirroredHead): Mirror {
+  const endpoint = pickEndpoint(upstream, UNWATCHED, Math.random);
+  const name = head.headers.find(([field]) => field.toLowerCase() === 'host')?.[1]?.split(':', 1)[0];
+  // Also of a request inside TLS the copy is its own connection, as the mirror's cluster speaks.
+  const asked: Connection = { ...connection, transport: 'tcp' };
+  const target = targetOf(upstream, endpoint, asked, name, undefined);
+  const host = target?.host ?? asked.host ?? '';
+  const port = target?.port ?? asked.port;
+  const known: Connection = { host, port, transport: 'tcp', protocol: 'http1' };
+  const mark = decidedSocket({
+    guard,
+    generation: guard.generation,
+    connection: known,
+    host,
+    port,
+    ...(target && { target }),
+  });
+  const options = { host, port, [DECIDED]: mark, lookup: guardLookup(guard, known, 'target', undefined) };
+  return new Mirror(head, () =>
+    target?.tls
+      ? tls.connect({ ...options, ...originationOptions(target) } as tls.ConnectionOptions)
+      : net.connect(options),
+  );
 }
 
 /** Tells of each piece of the body after it was written: by then the head has been rendered. */

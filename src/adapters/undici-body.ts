@@ -9,6 +9,13 @@ export function bodyLength(body: unknown): number {
   return isBytes(body) ? body.byteLength : 0;
 }
 
+/** The bytes of a body that lies in memory. */
+export function bodyBytes(body: unknown): Uint8Array {
+  if (typeof body === 'string') return Buffer.from(body);
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  return ArrayBuffer.isView(body) ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : new Uint8Array();
+}
+
 function isBytes(body: unknown): body is ArrayBufferView | ArrayBuffer {
   return ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
 }

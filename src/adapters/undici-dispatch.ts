@@ -5,7 +5,8 @@ import { applyHeaderOperations, withAuthority } from '../upstream/header-operati
 import type { HeaderList } from '../upstream/header-operations.ts';
 import { serverNameOf } from './connection-snapshot.ts';
 import { CALL_OPTIONS } from './seam.ts';
-import type { CallOptions, Exchange, Guard, RequestPlan, UpstreamTarget } from './seam.ts';
+import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
+import { mirrorTo } from './http-mirror.ts';
 import { dialledAddress } from './socket-lookup.ts';
 import { recordsOf } from './socket-records.ts';
 import { discardBody } from './undici-body.ts';
@@ -107,8 +108,8 @@ export class UndiciDispatches {
     const governed = this.#governed(connection, call);
     const carryOut = (verdict: ReturnType<Guard['request']>, address?: string): boolean => {
       if (verdict.kind === 'proceed') {
-        const send = { call, connection, headers, governed, plan: verdict.plan, address };
-        return this.#forward(send, verdict.exchange);
+        const send = { call, connection, headers, governed, plan: verdict.plan, address, mirrored: { done: false } };
+        return this.#forward(send, verdict);
       }
       if (verdict.kind === 'resolve') return this.#resolve(connection, wishes, carryOut, governed);
       discardBody(call.options.body, verdict.kind === 'fail' ? verdict.error : new Error('answered by policy'));
@@ -133,7 +134,7 @@ export class UndiciDispatches {
     return true;
   }
 
-  #forward(send: Send, exchange: Exchange | undefined): boolean {
+  #forward(send: Send, { exchange, wait }: Proceed): boolean {
     const { governed, plan, call } = send;
     const untouched =
       exchange === undefined &&
@@ -142,19 +143,38 @@ export class UndiciDispatches {
       plan.timeoutMs === undefined &&
       plan.delayMs === undefined &&
       plan.retries === undefined &&
+      plan.mirrors.length === 0 &&
+      wait === undefined &&
       plan.responseHeaders.length === 0;
     if (untouched) return this.#send(send, call.handler, undefined, true);
     let result = true;
-    governed.proceed(plan, exchange, (handler, target) => {
-      result = this.#send(send, handler, target, governed);
-    });
+    const { generation } = this.#guard;
+    const sendTry = (handler: Handler, target: UpstreamTarget | undefined): void => {
+      // It waited, and the policy is another: what was decided does not hold any more.
+      if (this.#guard.generation !== generation) this.#askAgain(send, exchange);
+      else result = this.#send(send, handler, target, governed);
+    };
+    governed.proceed(plan, exchange, sendTry, wait);
     return result;
+  }
+
+  #askAgain({ call, connection, headers, governed }: Send, exchange: Exchange | undefined): void {
+    const wishes = call.options[CALL_OPTIONS] as CallOptions | undefined;
+    const verdict = this.#guard.request(connection, 'undici', wishes, exchange);
+    if (verdict.kind === 'proceed')
+      this.#forward(
+        { call, connection, headers, governed, plan: verdict.plan, address: undefined, mirrored: { done: false } },
+        verdict,
+      );
+    else if (verdict.kind !== 'resolve') governed.settle(verdict);
+    else governed.fail(this.#guard.internalError(new Error('the policy changed while the request waited')));
   }
 
   #send(send: Send, handler: Handler, target: UpstreamTarget | undefined, token: GovernedDispatch | true): boolean {
     const { call, plan, connection, headers, address } = send;
     const options: DispatchOptions = { ...call.options };
     if (plan.request !== undefined || plan.requestHeaders.length > 0) rewrite(options, plan, headers, connection);
+    if (plan.mirrors.length > 0 && token !== true) this.#openMirrors(send, options, token);
     this.#tokens.set(options, token);
     if (target === undefined && address === undefined) {
       recordsOf(this.#guard).expect(connection.host, connection.port);
@@ -177,6 +197,21 @@ export class UndiciDispatches {
     return this.#pass(token, () => found.agent.dispatch(options, handler));
   }
 
+  /** Once, with the head of the first try. */
+  #openMirrors({ plan, connection, mirrored }: Send, options: DispatchOptions, governed: GovernedDispatch): void {
+    if (mirrored.done) return;
+    mirrored.done = true;
+    const list = readRequestHeaders(options.headers);
+    const named = list.some(([name]) => name.toLowerCase() === 'host');
+    const head = {
+      method: typeof options.method === 'string' ? options.method : 'GET',
+      path: typeof options.path === 'string' ? options.path : '/',
+      headers: named ? list : withAuthority(list, connection.authority ?? ''),
+    };
+    const upstreams = plan.mirrors.flatMap(({ upstream }) => (upstream === undefined ? [] : [upstream]));
+    governed.mirror(upstreams.map((upstream) => mirrorTo(this.#guard, connection, upstream, head)));
+  }
+
   #governed(connection: Connection, { handler, options }: DispatchCall): GovernedDispatch {
     return new GovernedDispatch({ guard: this.#guard, connection, handler, body: options.body });
   }
@@ -192,6 +227,8 @@ export class UndiciDispatches {
   }
 }
 
+type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
+
 /** What is needed to send a request, once or again. */
 interface Send {
   readonly call: DispatchCall;
@@ -200,6 +237,7 @@ interface Send {
   readonly governed: GovernedDispatch;
   readonly plan: RequestPlan;
   readonly address: string | undefined;
+  readonly mirrored: { done: boolean };
 }
 
 /** Pools and Clients know their origin themselves. */

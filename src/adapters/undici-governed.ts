@@ -2,10 +2,11 @@ import type { Connection } from '../core/model/connection.ts';
 import type { LocalReply } from '../core/model/decision.ts';
 import { EgressTimeoutError } from '../errors.ts';
 import { applyHeaderOperations } from '../upstream/header-operations.ts';
+import type { Mirror } from '../upstream/mirror.ts';
 import { RetryState } from '../upstream/retry.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
-import { bodyLength, isReplayable } from './undici-body.ts';
+import { bodyBytes, bodyLength, isReplayable } from './undici-body.ts';
 import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
@@ -39,6 +40,8 @@ export class GovernedDispatch {
   #send: SendTry | undefined;
   #retries: RetryState | undefined;
   readonly #tried: UpstreamTarget[] = [];
+  #generation = 0;
+  #mirrors: readonly Mirror[] = [];
   #try: Try | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #aborted = false;
@@ -60,17 +63,22 @@ export class GovernedDispatch {
     return this.#aborted;
   }
 
-  proceed(plan: RequestPlan, exchange: Exchange | undefined, send: SendTry): void {
+  proceed(plan: RequestPlan, exchange: Exchange | undefined, send: SendTry, wait?: (start: () => void) => void): void {
     this.#plan = plan;
     this.#send = send;
+    this.#generation = this.request.guard.generation;
     this.#observe(exchange);
     const { body } = this.request;
     if (plan.retries)
       this.#retries = new RetryState(plan.retries, { replayable: isReplayable(body), random: Math.random });
     // Envoy's clock starts when the whole request was received: a body that is a stream is not there yet.
     if (plan.timeoutMs !== undefined && isReplayable(body)) this.#startDeadline(plan.timeoutMs);
-    if (plan.delayMs === undefined) this.#sendTry(plan.target);
-    else setTimeout(() => this.#done || this.#sendTry(plan.target), plan.delayMs);
+    const start = (): void => {
+      if (!this.#done) this.#sendTry(plan.target);
+    };
+    const begin = (): void => (wait === undefined ? start() : wait(start));
+    if (plan.delayMs === undefined) begin();
+    else setTimeout(begin, plan.delayMs);
   }
 
   /** Answered here, or failed, no earlier than an upstream could have. */
@@ -102,13 +110,27 @@ export class GovernedDispatch {
     if (!this.#plan?.target) this.exchange.destinationAddress = this.exchange.upstreamHost;
   }
 
+  /** Copies of the request: a body that lies in memory is sent at once, any other as it is sent itself. */
+  mirror(mirrors: readonly Mirror[]): void {
+    const { body } = this.request;
+    if (!isReplayable(body)) this.#mirrors = mirrors;
+    else
+      for (const copy of mirrors) {
+        copy.write(bodyBytes(body));
+        copy.end();
+      }
+  }
+
   onBodySent(chunk: unknown): void {
+    if (chunk instanceof Uint8Array || typeof chunk === 'string') for (const copy of this.#mirrors) copy.write(chunk);
     if (this.exchange && chunk instanceof Uint8Array && bodyLength(this.request.body) === 0)
       this.exchange.bytesReceived += chunk.byteLength;
     this.client.bodySent(chunk);
   }
 
   onRequestSent(): void {
+    for (const copy of this.#mirrors) copy.end();
+    this.#mirrors = [];
     if (this.exchange) this.exchange.requestSentAt = performance.now();
     const timeoutMs = this.#plan?.timeoutMs;
     if (timeoutMs !== undefined && this.#deadline === undefined) this.#startDeadline(timeoutMs);
@@ -185,6 +207,8 @@ export class GovernedDispatch {
 
   /** Whether there will be another try: then the one before is over, and the client hears nothing of it. */
   #again(outcome: TryOutcome): boolean {
+    // Under a new policy it would have to be decided anew.
+    if (this.request.guard.generation !== this.#generation) return false;
     const waitMs = this.#retries?.next(outcome);
     if (waitMs === undefined) {
       if (this.#retries?.exhausted && this.exchange) addFlag(this.exchange, 'URX');
@@ -254,6 +278,8 @@ export class GovernedDispatch {
   }
 
   #end(): void {
+    for (const copy of this.#mirrors) copy.abandon();
+    this.#mirrors = [];
     const { exchange } = this;
     if (!exchange || exchange.endedAt !== undefined) return;
     exchange.endedAt = performance.now();

@@ -6,7 +6,7 @@ import { agentOptions } from './undici-dispatcher.ts';
 import type { AgentClass, Dispatcher } from './undici-dispatcher.ts';
 import { pinnedLookup } from './socket-lookup.ts';
 
-/** Agents beside an application's own dispatcher before the oldest is closed. */
+/** Agents beside those of the application before the oldest is closed. */
 const MAX_AGENTS = 128;
 
 interface TargetAgent {
@@ -30,26 +30,45 @@ export interface Detour {
  */
 export class TargetAgents {
   readonly #guard: Guard;
-  readonly #byDispatcher = new WeakMap<object, Map<string, TargetAgent>>();
+  readonly #agents = new Map<string, TargetAgent>();
+  readonly #dispatchers = new WeakMap<object, number>();
+  #count = 0;
 
   constructor(guard: Guard) {
     this.#guard = guard;
+    // Their marks are void now; requests that are under way are finished first.
+    guard.onUpdate(() => {
+      for (const key of [...this.#agents.keys()]) this.#close(key);
+    });
   }
 
   /** Undefined: this dispatcher makes its own connections, which cannot be led elsewhere. */
   find(dispatcher: object, Agent: AgentClass | undefined, detour: Detour): TargetAgent | undefined {
     const options = agentOptions(dispatcher);
     if (Agent === undefined || typeof options?.['connect'] === 'function') return undefined;
-    const key = this.#key(detour);
-    let agents = this.#byDispatcher.get(dispatcher);
-    if (agents === undefined) this.#byDispatcher.set(dispatcher, (agents = new Map<string, TargetAgent>()));
-    let found = agents.get(key);
+    const key = `${this.#numberOf(dispatcher)} ${this.#key(detour)}`;
+    let found = this.#agents.get(key);
     if (found === undefined) {
       found = this.#make(Agent, options ?? {}, detour);
-      agents.set(key, found);
-      if (agents.size > MAX_AGENTS) closeOldest(agents);
+      this.#agents.set(key, found);
+      const [oldest] = this.#agents.keys();
+      if (this.#agents.size > MAX_AGENTS && oldest !== undefined) this.#close(oldest);
     }
     return found;
+  }
+
+  #numberOf(dispatcher: object): number {
+    let number = this.#dispatchers.get(dispatcher);
+    if (number === undefined) this.#dispatchers.set(dispatcher, (number = this.#count += 1));
+    return number;
+  }
+
+  #close(key: string): void {
+    this.#agents
+      .get(key)
+      ?.agent.close?.()
+      .catch(() => undefined);
+    this.#agents.delete(key);
   }
 
   #key({ connection, target, address }: Detour): string {
@@ -88,12 +107,4 @@ export class TargetAgents {
 
 function originOf(secure: boolean, host: string, port: number): string {
   return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-/** In-flight requests are finished first. */
-function closeOldest(agents: Map<string, TargetAgent>): void {
-  const [oldest] = agents;
-  if (oldest === undefined) return;
-  agents.delete(oldest[0]);
-  oldest[1].agent.close?.().catch(() => undefined);
 }

@@ -7,6 +7,7 @@ import { UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatch } from './undici-dispatch.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
+import { closeDeniedUndiciSockets } from './undici-sockets.ts';
 import { observeUnseen } from './undici-unseen.ts';
 
 /** undici's `Dispatcher.compose` takes these. */
@@ -31,6 +32,7 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
     });
   };
   watchRequests(guard, dispatches, patches);
+  closeDeniedUndiciSockets(guard, patches);
   whenCopyIsLoaded(patches, patch);
   whenBuiltInIsLoaded(patches, patch);
 }

@@ -16,6 +16,7 @@ export interface Seen {
 }
 
 export interface LabServer {
+  readonly server: NetServer;
   readonly port: number;
   readonly seen: Seen[];
   /** Connections that were accepted. */
@@ -63,7 +64,7 @@ export class Lab {
   async listen(server: NetServer, seen: Seen[] = []): Promise<LabServer> {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.#servers.push(server);
-    const lab: LabServer = { port: (server.address() as AddressInfo).port, seen, connections: 0 };
+    const lab: LabServer = { server, port: (server.address() as AddressInfo).port, seen, connections: 0 };
     server.on('connection', () => (lab.connections += 1));
     return lab;
   }

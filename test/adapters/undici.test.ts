@@ -78,6 +78,19 @@ describe('fetch', () => {
     expect(server.seen).toHaveLength(2);
   });
 
+  it('loses its idle connections to what is now denied', async () => {
+    const egress = lab.egress(entry('api.example.com', server.port));
+    egress.install();
+    await (await fetch(origin)).text();
+    const open = (): Promise<number> =>
+      new Promise((resolve) => server.server.getConnections((_, count) => resolve(count)));
+    expect(await open()).toBe(1);
+    egress.update(lab.config(entry('api.example.com', server.port)));
+    expect(await open()).toBe(1);
+    egress.update(lab.config(entry('other.example.com', server.port)));
+    await expect.poll(open).toBe(0);
+  });
+
   it('is decided anew at each hop of a redirect', async () => {
     const hop = await lab.serve((_, response) =>
       response.writeHead(302, { location: 'http://evil.example.com/' }).end(),
@@ -222,6 +235,40 @@ describe('routes', () => {
     const last = await fetch(url);
     expect([last.status, await last.text()]).toEqual([503, 'done']);
     expect(lab.ended[1]).toMatchObject({ attempts: 3, responseFlags: 'URX' });
+  });
+
+  it('send copies to a mirror, and do not wait for it', async () => {
+    const shadow = await lab.serve(() => undefined);
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${shadow.port} } }]`;
+    const mirror = `{ mirrors: [{ destination: { host: shadow.example.com, port: { number: 80 } } }], route: [${to}] }`;
+    const services = entry('api.example.com', server.port) + entry('shadow.example.com', 80, endpoints);
+    lab.egress(services + routes('api.example.com', mirror)).install();
+    expect(await (await fetch(`${origin}/m`, { method: 'POST', body: 'copied' })).text()).toBe('answer to /m');
+    expect(await (await fetch(`${origin}/n`)).text()).toBe('answer to /n');
+    await expect
+      .poll(() => shadow.seen.map(({ url, body }) => [url, body]))
+      .toEqual([
+        ['/m', 'copied'],
+        ['/n', ''],
+      ]);
+    expect(shadow.seen[0]?.headers.host).toBe(`api.example.com:${server.port}`);
+  });
+
+  it('hold requests back at the limits of a pool, and refuse what is too much', async () => {
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: default }
+spec:
+  host: api.example.com
+  trafficPolicy: { connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } } }
+---`;
+    lab.egress(entry('api.example.com', server.port) + rule).install();
+    const all = await Promise.all(
+      [1, 2, 3].map((n) => fetch(`${origin}/${n}`).then(async (r) => (await r.text(), r.status))),
+    );
+    expect(all.sort()).toEqual([200, 200, 503]);
+    expect(lab.lines.filter((line) => line.includes(' 503 UO '))).toHaveLength(1);
   });
 
   it('inject delays and aborts', async () => {
