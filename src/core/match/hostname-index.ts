@@ -28,7 +28,7 @@ export class HostnameIndex<T> {
   #depths = 0;
   #any: { readonly value: T } | undefined;
   /** What names came to. A service talks to few hosts, and to them often. */
-  readonly #remembered = new Map<string, Suffix<T> | undefined>();
+  #remembered: Map<string, Suffix<T> | undefined> | undefined;
 
   /** How many patterns are held. */
   get size(): number {
@@ -45,7 +45,7 @@ export class HostnameIndex<T> {
       if (!this.#exact.has(pattern)) this.#exact.set(pattern, value);
       return;
     }
-    this.#remembered.clear();
+    this.#remembered = undefined;
     if (pattern.length === 1) {
       this.#any ??= { value };
     } else {
@@ -66,11 +66,12 @@ export class HostnameIndex<T> {
   /** The value of the longest wildcard that covers the name, whether or not the name itself is held. */
   getWildcard(host: string): T | undefined {
     if (this.#depths === 0 && this.#ragged.length === 0) return this.#any?.value;
-    let suffix = this.#remembered.get(host);
-    if (suffix === undefined && !this.#remembered.has(host)) {
+    const remembered = (this.#remembered ??= new Map());
+    let suffix = remembered.get(host);
+    if (suffix === undefined && !remembered.has(host)) {
       suffix = this.#longest(host);
-      if (this.#remembered.size >= REMEMBERED) this.#remembered.clear();
-      this.#remembered.set(host, suffix);
+      if (remembered.size >= REMEMBERED) remembered.clear();
+      remembered.set(host, suffix);
     }
     return suffix === undefined ? this.#any?.value : suffix.value;
   }
