@@ -66,7 +66,7 @@ export class HostnameIndex<T> {
   /** The value of the longest wildcard that covers the name, whether or not the name itself is held. */
   getWildcard(host: string): T | undefined {
     if (this.#depths === 0 && this.#ragged.length === 0) return this.#any?.value;
-    const remembered = (this.#remembered ??= new Map());
+    const remembered = (this.#remembered ??= new Map<string, Suffix<T> | undefined>());
     let suffix = remembered.get(host);
     if (suffix === undefined && !remembered.has(host)) {
       suffix = this.#longest(host);
