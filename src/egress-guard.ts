@@ -19,16 +19,18 @@ import { compileMeshConfig, decide, explain } from './core/index.ts';
 import type { Connection, Workload } from './core/model/connection.ts';
 import type { Decision, DenyDecision, Explanation, Forward } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
-import { EgressOverflowError, type EgressError } from './errors.ts';
+import type { EgressError } from './errors.ts';
 import { channelObserver, channelsObserved } from './telemetry/channels.ts';
+import { newExchange } from './telemetry/new-exchange.ts';
 import type { EgressMetrics } from './telemetry/metrics.ts';
-import { classOf, isHeldBack, type AddressGuardMode } from './upstream/address-guard.ts';
-import { ClusterLimits } from './upstream/cluster-limits.ts';
-import { deniedError, denyDecision } from './upstream/denial.ts';
+import { classOf, isHeldBack, isLocalName, type AddressGuardMode } from './upstream/address-guard.ts';
+import { ClusterLimits, OVERFLOW_REPLY, overflowError } from './upstream/cluster-limits.ts';
+import { deniedError, Denials, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
 import { decideAtGateway } from './upstream/gateway-hop.ts';
 import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
 import { needsEndpoint, planRequest } from './upstream/plan-request.ts';
+import { isListedSocket } from './upstream/unix-sockets.ts';
 import { Warnings } from './upstream/warnings.ts';
 
 /** What the guard takes of the options of `createEgress`. */
@@ -66,7 +68,7 @@ export class EgressGuard implements Guard {
   readonly #limits = new ClusterLimits();
   readonly #names = new LearnedNames();
   readonly #updated: (() => void)[] = [];
-  readonly #explanations = new Map<string, Explanation | undefined>();
+  readonly #denials = new Denials((connection) => this.#explain(connection));
   #workload: Workload | undefined;
   #byAddress: boolean;
 
@@ -136,7 +138,12 @@ export class EgressGuard implements Guard {
     if (plan.endpoint && upstream && !again) this.#health.started(exchange, upstream, plan.endpoint);
     if (upstream?.gateway) this.#secondHop(connection, exchange);
     const admission = upstream && !again ? this.#limits.enter(exchange, upstream, seam === 'http2') : undefined;
-    if (admission?.kind === 'overflow') return overflow(exchange);
+    if (admission?.kind === 'overflow') {
+      exchange.responseCode = OVERFLOW_REPLY.status;
+      exchange.responseFlags = 'UO';
+      exchange.responseCodeDetails = 'upstream_reset_before_response_started{overflow}';
+      return { kind: 'reply', reply: OVERFLOW_REPLY, exchange };
+    }
     return { kind: 'proceed', plan, exchange, ...(admission?.kind === 'later' && { wait: admission.wait }) };
   }
 
@@ -175,7 +182,7 @@ export class EgressGuard implements Guard {
     // Where a sidecar has no HTTP listener it closes the connection; a client that asked for an answer gets one.
     const answer = localReply ?? (connection.transport === 'tls' ? undefined : { status: 502 });
     if (denyAs === 'response' && answer) return { kind: 'reply', reply: answer };
-    const error = this.#denied(connection, decision);
+    const error = this.#denials.errorOf(connection, decision);
     return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error) };
   }
 
@@ -200,7 +207,7 @@ export class EgressGuard implements Guard {
         return { kind: 'proceed', decision, ...observed };
       }
       if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
-      const error = this.#denied(connection, decision);
+      const error = this.#denials.errorOf(connection, decision);
       const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
       return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
     }
@@ -219,7 +226,7 @@ export class EgressGuard implements Guard {
     if (!upstream || (!endpoint && upstream.endpoints.length === 0 && needsEndpoint(upstream))) {
       const flags = upstream ? 'UH' : 'NC';
       if (exchange) exchange.responseFlags = flags;
-      const error = this.#denied(connection, {
+      const error = this.#denials.errorOf(connection, {
         ...denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found'),
       });
       return { kind: 'fail', error, ...observed };
@@ -246,13 +253,7 @@ export class EgressGuard implements Guard {
       return undefined;
     if (this.#limits.connect(exchange, upstream).kind !== 'overflow') return undefined;
     exchange.responseFlags = 'UO';
-    const { host, port } = connection;
-    const message = `connection to ${host}:${port} refused: ${upstream.name} has all the connections it may have [ERR_EGRESS_OVERFLOW]`;
-    return {
-      kind: 'fail',
-      error: new EgressOverflowError(message, { port, ...(host !== undefined && { host }) }),
-      exchange,
-    };
+    return { kind: 'fail', error: overflowError(connection, upstream), exchange };
   }
 
   /** What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP. */
@@ -287,7 +288,7 @@ export class EgressGuard implements Guard {
       const decision = this.#decideSocket({ ...connection, address });
       if (decision.action === 'deny' && !dependsOnRequest(decision)) {
         const known = { ...connection, address };
-        return { kind: 'fail', error: this.#denied(known, decision) };
+        return { kind: 'fail', error: this.#denials.errorOf(known, decision) };
       }
       if (ground === 'address') return { kind: 'proceed' };
     }
@@ -318,9 +319,7 @@ export class EgressGuard implements Guard {
   unixSocket(path: string, seam: SeamName): ConnectionVerdict {
     const { unixSockets } = this.#options;
     const strict = this.meshConfig.outboundTrafficPolicy.mode === 'REGISTRY_ONLY';
-    const listed = unixSockets?.some((entry) =>
-      entry.endsWith('*') ? path.startsWith(entry.slice(0, -1)) : path === entry,
-    );
+    const listed = isListedSocket(path, unixSockets);
     const decision = denyDecision('no_service_entry');
     if (listed || (!strict && unixSockets === undefined)) return { kind: 'proceed', decision };
     const connection = { host: path, port: 0 };
@@ -377,23 +376,14 @@ export class EgressGuard implements Guard {
     }
     this.#byAddress = dependsOnAddress(this.meshConfig);
     this.generation += 1;
-    this.#explanations.clear();
+    this.#denials.forget();
     this.#tell(() => this.#metrics?.event('policy_updates'));
     for (const listener of this.#updated) this.#tell(listener);
   }
 
-  #denied(connection: Connection, decision: DenyDecision): EgressError {
-    const key = `${connection.host} ${connection.port} ${connection.transport} ${connection.sni} ${decision.reason}`;
-    if (!this.#explanations.has(key)) {
-      if (this.#explanations.size >= 500) this.#explanations.clear();
-      this.#explanations.set(key, this.#explain(connection, decision));
-    }
-    return deniedError(connection, decision, this.#explanations.get(key));
-  }
-
-  #explain(connection: Connection, decision: DenyDecision): Explanation | undefined {
+  #explain(connection: Connection): Explanation | undefined {
     try {
-      return decision.determinedBy.length > 0 ? explain(connection, this.meshConfig) : undefined;
+      return explain(connection, this.meshConfig);
     } catch (error) {
       this.seamFailed('net', error);
       return undefined;
@@ -435,7 +425,10 @@ export class EgressGuard implements Guard {
   #reportDenial(connection: Connection, decision: DenyDecision, exchange: Exchange | undefined): void {
     if (exchange) exchange.wouldDeny = true;
     const { host, port } = connection;
-    this.#warnings.warn(`deny ${host} ${port}`, () => `report mode: ${this.#denied(connection, decision).message}`);
+    this.#warnings.warn(
+      `deny ${host} ${port}`,
+      () => `report mode: ${this.#denials.errorOf(connection, decision).message}`,
+    );
   }
 
   /** What the egress gateway will say to it, by the same mesh config: for logs, since the gateway decides for itself. */
@@ -454,32 +447,6 @@ export class EgressGuard implements Guard {
   }
 }
 
-function newExchange(connection: Connection, decision: Decision, seam: SeamName, layer: Exchange['layer']): Exchange {
-  return {
-    connection,
-    decision,
-    seam,
-    layer,
-    startTime: performance.timeOrigin + performance.now(),
-    start: performance.now(),
-    responseCode: 0,
-    responseFlags: '',
-    bytesReceived: 0,
-    bytesSent: 0,
-    attempts: 1,
-    requestedServerName: connection.sni,
-  };
-}
-
-/** What Envoy answers when a limit of the cluster's connection pool is reached. */
-function overflow(exchange: Exchange): RequestVerdict {
-  exchange.responseCode = 503;
-  exchange.responseFlags = 'UO';
-  exchange.responseCodeDetails = 'upstream_reset_before_response_started{overflow}';
-  const body = 'upstream connect error or disconnect/reset before headers. reset reason: overflow';
-  return { kind: 'reply', reply: { status: 503, body, headers: [['x-envoy-overloaded', 'true']] }, exchange };
-}
-
 /** A name whose address is not known yet. */
 function needsAddress({ host, address }: Connection): boolean {
   return address === undefined && host !== undefined && typeof host === 'string' && isIP(host) === 0;
@@ -488,10 +455,6 @@ function needsAddress({ host, address }: Connection): boolean {
 /** The host is served there, and which of its requests go on is told by its routes: the socket as such is admitted. */
 function dependsOnRequest(decision: Decision): boolean {
   return decision.action === 'deny' && decision.seenAs === 'http' && decision.reason === 'no_route';
-}
-
-function isLocalName(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost');
 }
 
 /** Whether what is governed depends on more than names: then HTTP requests have to be resolved before they are decided. */

@@ -31,7 +31,7 @@ function remember(guard: Guard, original: Function): Function {
     if (typeof callback === 'function')
       args[last] = function (this: unknown, error: unknown, answer: unknown, ...rest: unknown[]): unknown {
         if (!error) learn(guard, name, answer);
-        return Reflect.apply(callback, this, [error, answer, ...rest]);
+        return Reflect.apply(callback, this, [error, answer, ...rest]) as unknown;
       };
     const result: unknown = Reflect.apply(original, this, args);
     if (result instanceof Promise) result.then((answer: unknown) => learn(guard, name, answer), ignore);

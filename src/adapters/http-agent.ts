@@ -94,7 +94,7 @@ interface AgentCall {
   readonly agent: NodeAgent;
   readonly request: NodeRequest;
   readonly options: Options;
-  forward(options: Options): void;
+  readonly forward: (options: Options) => void;
 }
 
 function decideRequest(call: AgentCall): void {
@@ -164,7 +164,7 @@ function forwardLater(
  * connection that it is not going to get. Gives whether the request is still wanted.
  */
 function holdBack(request: NodeRequest): () => boolean {
-  const destroy = request.destroy.bind(request) as (error?: Error) => NodeRequest;
+  const destroy: (error?: Error) => NodeRequest = request.destroy.bind(request);
   let waiting = true;
   const destroyWaiting = (error?: Error): NodeRequest => {
     destroy(error);
@@ -252,7 +252,7 @@ function governCreateConnection(
 /** What a rule's files lack shows where a failed handshake would. */
 function originate(dial: Options, target: UpstreamTarget): tls.TLSSocket | Socket {
   try {
-    return tls.connect({ ...dial, ...originationOptions(target) } as tls.ConnectionOptions);
+    return tls.connect({ ...dial, ...originationOptions(target) });
   } catch (error) {
     return failingSocket(error as Error, { secure: false, host: target.host, port: target.port });
   }

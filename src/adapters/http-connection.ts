@@ -146,7 +146,7 @@ export function httpConnection(
     request: new RequestSnapshot(request, secure ? 'https' : 'http'),
   };
   if (!secure) return connection;
-  const sni = serverNameOf(destination.servername, String(host), authority);
+  const sni = serverNameOf(destination.servername, typeof host === 'string' ? host : '', authority);
   return { ...connection, ...(sni !== undefined && { sni }) };
 }
 

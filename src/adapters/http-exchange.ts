@@ -18,7 +18,7 @@ export function observeRequest(guard: Guard, request: NodeRequest, exchange: Exc
     if (ended) return;
     ended = true;
     exchange.endedAt = performance.now();
-    const socket = socketOf ?? (request.socket as Socket | null) ?? undefined;
+    const socket = socketOf ?? request.socket ?? undefined;
     if (socket) describeSocket(exchange, socket);
     exchange.reusedSocket = request.reusedSocket;
     if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;

@@ -222,7 +222,7 @@ export class GovernedRequest {
       { status: 504, body: 'upstream request timeout' },
       { method: request.method, isGrpc: this.#isGrpc() },
     );
-    const socket = request.socket as Socket | null;
+    const socket = request.socket;
     if (socket) {
       this.#answeredOn = socket;
       answerOn(socket, request, reply);

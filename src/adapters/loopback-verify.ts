@@ -61,7 +61,7 @@ export async function verifySeams(guard: ProbedGuard): Promise<Verification> {
       layers.push({
         layer,
         denied: found !== undefined && visitors === before,
-        ...(found ? {} : { error: error === undefined ? 'connected' : String(error) }),
+        ...(found ? {} : { error: error instanceof Error ? error.message : 'connected' }),
       });
     }
     return { ok: layers.every(({ denied }) => denied), layers };

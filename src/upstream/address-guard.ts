@@ -65,3 +65,8 @@ export function isHeldBack(
   if (found !== 'loopback' || mode === 'strict') return found;
   return before || answers.some((other) => classOf(other) !== 'loopback') ? found : undefined;
 }
+
+/** Names that are this machine by definition may be its loopback address. */
+export function isLocalName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
+}

@@ -1,4 +1,6 @@
-import type { UpstreamCluster } from '../core/model/decision.ts';
+import type { Connection } from '../core/model/connection.ts';
+import type { LocalReply, UpstreamCluster } from '../core/model/decision.ts';
+import { EgressOverflowError } from '../errors.ts';
 
 /** Whether a request or connection may start: now, when another has ended, or not at all. */
 export type Admission =
@@ -84,4 +86,17 @@ export class ClusterLimits {
     next.free = true;
     next.start?.();
   }
+}
+
+/** What Envoy answers a request that is one too many. */
+export const OVERFLOW_REPLY: LocalReply = Object.freeze({
+  status: 503,
+  body: 'upstream connect error or disconnect/reset before headers. reset reason: overflow',
+  headers: [['x-envoy-overloaded', 'true']] as const,
+});
+
+/** What a connection that is one too many fails with. */
+export function overflowError({ host, port }: Connection, cluster: UpstreamCluster): EgressOverflowError {
+  const message = `connection to ${host}:${port} refused: ${cluster.name} has all the connections it may have [ERR_EGRESS_OVERFLOW]`;
+  return new EgressOverflowError(message, { port, ...(host !== undefined && { host }) });
 }

@@ -93,3 +93,28 @@ export function denyDecision(reason: DecisionReason, seenAs: DenyDecision['seenA
     }),
   };
 }
+
+/** The errors of denials, with the explanation of each destination made once: an application may try again and again. */
+export class Denials {
+  readonly #explain: (connection: Connection) => Explanation | undefined;
+  readonly #explanations = new Map<string, Explanation | undefined>();
+
+  constructor(explain: (connection: Connection) => Explanation | undefined) {
+    this.#explain = explain;
+  }
+
+  errorOf(connection: Connection, decision: DenyDecision): EgressDeniedError {
+    const { host, port, transport, sni } = connection;
+    const key = [host, port, transport, sni, decision.reason].join(' ');
+    if (!this.#explanations.has(key)) {
+      if (this.#explanations.size >= 500) this.#explanations.clear();
+      this.#explanations.set(key, decision.determinedBy.length > 0 ? this.#explain(connection) : undefined);
+    }
+    return deniedError(connection, decision, this.#explanations.get(key));
+  }
+
+  /** The policy changed. */
+  forget(): void {
+    this.#explanations.clear();
+  }
+}

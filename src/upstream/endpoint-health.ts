@@ -82,7 +82,7 @@ export class EndpointHealth implements EndpointState {
 
   #of(cluster: UpstreamCluster, endpoint: Endpoint): Health {
     let endpoints = this.#clusters.get(cluster.name);
-    if (!endpoints) this.#clusters.set(cluster.name, (endpoints = new Map()));
+    if (!endpoints) this.#clusters.set(cluster.name, (endpoints = new Map<string, Health>()));
     const key = keyOf(endpoint);
     let health = endpoints.get(key);
     if (!health)

@@ -88,7 +88,7 @@ export function targetOf(
   if (!tls && !tunnel && path === undefined && host === dialled && port === connection.port) return undefined;
   const key = [host, port, path ?? '', tls ? tlsKey(tls) : '', tunnel ? JSON.stringify(tunnel) : ''].join('|');
   let ofCluster = targets.get(cluster);
-  if (!ofCluster) targets.set(cluster, (ofCluster = new Map()));
+  if (!ofCluster) targets.set(cluster, (ofCluster = new Map<string, UpstreamTarget>()));
   let target = ofCluster.get(key);
   if (!target) {
     target = Object.freeze({

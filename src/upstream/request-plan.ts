@@ -52,5 +52,5 @@ export interface RequestPlan {
   /** Already drawn: each of these gets a copy. */
   readonly mirrors: readonly MirrorPolicy[];
   /** Another endpoint for a further try, avoiding those already tried; undefined: none is left. */
-  nextTarget?(tried: readonly UpstreamTarget[]): UpstreamTarget | undefined;
+  readonly nextTarget?: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
 }

@@ -151,7 +151,7 @@ describe('denied', () => {
     install(mesh(REGISTRY_ONLY), { denyAs: 'response' });
     const answered = await send(http, call('/', { method: 'POST' }), 'x'.repeat(100_000));
     expect(answered).toMatchObject({ status: 502, body: '' });
-    const reset = await send(http, call('/', { [Symbol.for('sidecarless.call')]: { denyAs: 'reset' } } as never));
+    const reset = await send(http, call('/', { [Symbol.for('sidecarless.call')]: { denyAs: 'reset' } }));
     expect(reset.error).toMatchObject({ code: 'ECONNRESET', syscall: 'read' });
     expect(reset.error?.cause).toBeInstanceOf(EgressDeniedError);
     expect(web.seen).toEqual([]);

@@ -271,6 +271,8 @@ describe('addresses', () => {
   });
 });
 
+/* eslint-disable @typescript-eslint/unbound-method -- functions are compared and put back, not called */
+
 describe('below and beside', () => {
   it('refuses unix sockets unless they are listed', async () => {
     const path = join(tmpdir(), `sidecarless-${process.pid}.sock`);
@@ -338,13 +340,12 @@ describe('below and beside', () => {
 
   it('leaves alone what others patched on top, and gets out of their way', async () => {
     const egress = install(mesh(REGISTRY_ONLY));
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the socket below
     const ours = net.Socket.prototype.connect;
     let calls = 0;
     net.Socket.prototype.connect = function (this: net.Socket, ...args: never[]) {
       calls += 1;
       return Reflect.apply(ours, this, args) as net.Socket;
-    } as typeof ours;
+    };
     try {
       await denied(() => net.connect(database.port, '127.0.0.1'));
       egress.close();
@@ -358,6 +359,4 @@ describe('below and beside', () => {
     }
   });
 });
-
-// eslint-disable-next-line @typescript-eslint/unbound-method -- put back as it was
 const original = net.Socket.prototype.connect;
