@@ -125,7 +125,7 @@ async function runOne(client, version, node) {
   judge(
     'logged',
     lines.some((line) => / (200|101|0) - /.test(line)),
-    'no line for what was allowed',
+    `no line for what was allowed: ${lines.join(' | ').slice(0, 600)}`,
   );
   // Clients that resolve names themselves are logged by address.
   const deniedAt = ` 127.0.0.1:${forbidden.port} `;
