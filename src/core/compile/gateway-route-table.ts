@@ -1,4 +1,3 @@
-import { HostnameIndex } from '../match/hostname-index.ts';
 import { hostsForNamespace, intersectHosts } from '../match/hostname.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { Gateway, Server } from '../model/gateway.ts';
@@ -8,15 +7,9 @@ import type { MeshService, Scope } from './compiled.ts';
 import { isCatchAllMatch } from './http-route-match.ts';
 import type { RouteOptions } from './http-route-action.ts';
 import { buildHttpRoutes, type HttpRoute } from './http-route.ts';
-import {
-  appendsForwardedHost,
-  consistentHashOf,
-  findVirtualHost,
-  routeSource,
-  type RouteTable,
-} from './route-table.ts';
+import { appendsForwardedHost, consistentHashOf, routeSource, type RouteTable } from './route-table.ts';
 import { virtualHostName } from './virtual-host-domains.ts';
-import type { VirtualHost } from './virtual-host.ts';
+import { VirtualHostIndex, type VirtualHost } from './virtual-host.ts';
 
 /** One server of a Gateway that feeds a route table. */
 export interface GatewayServer {
@@ -99,14 +92,14 @@ function requireTls(hosts: Map<string, GatheredHost>, server: Server, port: numb
 }
 
 function tableOf(name: string, port: number, hosts: ReadonlyMap<string, GatheredHost>): RouteTable {
-  const index = new HostnameIndex<VirtualHost>();
+  const index = new VirtualHostIndex();
   const shared = new Map<HttpRoute | undefined, SharedHost[]>();
   for (const [host, gathered] of [...hosts].sort(([a], [b]) => compareText(a, b))) {
     index.add(host, sharedHost(gathered, shared));
   }
   // Without any host Istio sets up one that finds nothing.
   if (hosts.size === 0) index.add('*', { name: `blackhole:${port}`, routes: [], requireTls: false });
-  return { name, port, find: (host) => findVirtualHost(index, host) };
+  return { name, port, find: (host) => index.find(host) };
 }
 
 interface SharedHost {

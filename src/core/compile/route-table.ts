@@ -1,4 +1,3 @@
-import { HostnameIndex } from '../match/hostname-index.ts';
 import { parseProtocol } from '../match/protocol.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { ConsistentHash } from '../model/destination-rule.ts';
@@ -17,7 +16,7 @@ import { reshape } from './reshaped-service.ts';
 import { addressFamilies, type AddressFamilies } from './service-address.ts';
 import { DomainLedger, plainDomains, serviceDomains, virtualHostName } from './virtual-host-domains.ts';
 import { wrapVirtualHosts, type VirtualHostWrapper } from './virtual-host-wrapper.ts';
-import { LazyVirtualHost, type VirtualHost } from './virtual-host.ts';
+import { LazyVirtualHost, VirtualHostIndex, type VirtualHost } from './virtual-host.ts';
 
 /** Envoy's route configuration: the virtual hosts of one HTTP listener, found by authority. Built once per asker and name. */
 export interface RouteTable {
@@ -46,7 +45,7 @@ export function buildRouteTable(scope: Scope, name: string): RouteTable | undefi
   if (egress === undefined) return undefined;
   // A port that speaks the explicit proxy protocol serves every port of every service.
   const port = parseProtocol(egress.listener?.port?.protocol) === 'HTTP_PROXY' ? 0 : target.port;
-  const index = new HostnameIndex<VirtualHost>();
+  const index = new VirtualHostIndex();
   const builder = new SidecarTableBuilder(scope, egress, port);
   if (target.service === undefined) {
     builder.build((domain, virtualHost) => index.add(domain, virtualHost));
@@ -59,12 +58,7 @@ export function buildRouteTable(scope: Scope, name: string): RouteTable | undefi
       if (domain === name || domain === service) index.add('*', virtualHost);
     });
   }
-  return { name, port: target.port, find: (host) => findVirtualHost(index, host) };
-}
-
-/** Envoy's wildcard needs a character of its own: `*.a.com` is not the virtual host of `.a.com`. */
-export function findVirtualHost(index: HostnameIndex<VirtualHost>, host: string): VirtualHost | undefined {
-  return index.getExact(host) ?? index.getWildcard(host.charCodeAt(0) === 46 ? host.slice(1) : host);
+  return { name, port: target.port, find: (host) => index.find(host) };
 }
 
 function parseTableName(name: string): { readonly port: number; readonly service?: string } | undefined {

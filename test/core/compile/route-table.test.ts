@@ -54,6 +54,15 @@ describe('the virtual hosts of a port', () => {
     expect(names).toEqual(['c.b.a.test:80', '*.b.a.test:80', '*.a.test:80', 'block_all', '*.a.test:80']);
   });
 
+  it('leave a wildcard something to stand for', () => {
+    const built = table('80', entry('w', '*w.test', 'resolution: NONE'));
+    expect(['aw.test', 'a.w.test', 'w.test'].map((host) => built.find(host)?.name)).toEqual([
+      '*w.test:80',
+      '*w.test:80',
+      'block_all',
+    ]);
+  });
+
   it('belong whole to the oldest VirtualService of a host', () => {
     const built = table(
       '80',
