@@ -41,6 +41,7 @@ const SHARED_ADAPTER_FILES = [
   'local-reply',
   'connection-snapshot',
   'learned-names',
+  'mirror-connection',
   'hidden-field',
   'socket-failure',
   'socket-lookup',

@@ -1,24 +1,9 @@
-import * as net from 'node:net';
-import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
-import type { MirrorPolicy, UpstreamCluster } from '../core/model/decision.ts';
-import type { HeaderList } from '../upstream/header-operations.ts';
-import { Mirror } from '../upstream/mirror.ts';
-import { pickEndpoint, targetOf, type EndpointState } from '../upstream/pick-destination.ts';
-import { originationOptions } from '../upstream/tls-origination.ts';
-import { DECIDED, decidedSocket } from './decided-socket.ts';
+import type { MirrorPolicy } from '../core/model/decision.ts';
+import type { Mirror } from '../upstream/mirror.ts';
 import type { NodeRequest } from './http-connection.ts';
+import { mirrorTo, type MirroredHead } from './mirror-connection.ts';
 import type { Guard } from './seam.ts';
-import { guardLookup } from './socket-lookup.ts';
-
-const UNWATCHED: EndpointState = { isEjected: () => false, activeRequests: () => 0, turn: () => 0 };
-
-/** A request as it leaves. */
-export interface MirroredHead {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: HeaderList;
-}
 
 /** The copies of one request: opened with its head as it leaves, and fed with its body as the application writes it. */
 export class RequestMirrors {
@@ -47,32 +32,6 @@ export class RequestMirrors {
       upstream ? [mirrorTo(this.#guard, this.#connection, upstream, head)] : [],
     );
   }
-}
-
-/** Opens a copy of a request to a mirror's upstream, on a connection of its own that is decided for that upstream. */
-export function mirrorTo(guard: Guard, connection: Connection, upstream: UpstreamCluster, head: MirroredHead): Mirror {
-  const endpoint = pickEndpoint(upstream, UNWATCHED, Math.random);
-  const name = head.headers.find(([field]) => field.toLowerCase() === 'host')?.[1]?.split(':', 1)[0];
-  // Also of a request inside TLS the copy is its own connection, as the mirror's cluster speaks.
-  const asked: Connection = { ...connection, transport: 'tcp' };
-  const target = targetOf(upstream, endpoint, asked, name, undefined);
-  const host = target?.host ?? asked.host ?? '';
-  const port = target?.port ?? asked.port;
-  const known: Connection = { host, port, transport: 'tcp', protocol: 'http1' };
-  const mark = decidedSocket({
-    guard,
-    generation: guard.generation,
-    connection: known,
-    host,
-    port,
-    ...(target && { target }),
-  });
-  const options = { host, port, [DECIDED]: mark, lookup: guardLookup(guard, known, 'target', undefined) };
-  return new Mirror(head, () =>
-    target?.tls
-      ? tls.connect({ ...options, ...originationOptions(target) } as tls.ConnectionOptions)
-      : net.connect(options),
-  );
 }
 
 /** Tells of each piece of the body after it was written: by then the head has been rendered. */

@@ -6,7 +6,7 @@ import type { HeaderList } from '../upstream/header-operations.ts';
 import { serverNameOf } from './connection-snapshot.ts';
 import { CALL_OPTIONS } from './seam.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
-import { mirrorTo } from './http-mirror.ts';
+import { mirrorTo } from './mirror-connection.ts';
 import { dialledAddress } from './socket-lookup.ts';
 import { recordsOf } from './socket-records.ts';
 import { discardBody } from './undici-body.ts';
