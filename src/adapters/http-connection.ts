@@ -45,14 +45,35 @@ export function headersOf(request: NodeRequest): Record<string, HeaderValue> {
     }
     return headers;
   }
-  const kept = HEADERS && (request as unknown as Record<symbol, unknown>)[HEADERS];
-  if (kept) {
-    for (const [name, entry] of Object.entries(kept as Record<string, [string, unknown]>))
-      headers[name] = text(entry[1]);
-  } else {
-    for (const [name, value] of Object.entries(request.getHeaders())) headers[name] = text(value);
-  }
+  const kept = keptHeaders(request);
+  if (kept) for (const name in kept) headers[name] = text(kept[name]?.[1]);
+  else for (const [name, value] of Object.entries(request.getHeaders())) headers[name] = text(value);
   return headers;
+}
+
+function keptHeaders(request: NodeRequest): Record<string, [string, unknown]> | null | undefined {
+  return (
+    HEADERS && ((request as unknown as Record<symbol, unknown>)[HEADERS] as Record<string, [string, unknown]> | null)
+  );
+}
+
+/** Whether headers are still what they were when they were read: on the path of every request, so nothing is copied. */
+export function sameHeaders(request: NodeRequest, before: HttpRequest['headers']): boolean {
+  const kept = request._header ? undefined : keptHeaders(request);
+  const now = kept ?? headersOf(request);
+  let names = 0;
+  for (const name in now) {
+    const entry = now[name];
+    const value = kept ? text(kept[name]?.[1]) : (entry as HeaderValue);
+    const former = before[name];
+    if (
+      value !== former &&
+      (typeof value !== 'object' || value.join('\n') !== String((former as string[])?.join?.('\n')))
+    )
+      return false;
+    names += 1;
+  }
+  return names === Object.keys(before).length;
 }
 
 /** Headers that are not rendered yet, with names as the application wrote them. */
@@ -74,37 +95,6 @@ export function renderedHeaders(block: string): HeaderList {
 function text(value: unknown): HeaderValue {
   if (typeof value === 'string') return value;
   return Array.isArray(value) ? value.map(String) : String(value);
-}
-
-/** The request as the core sees it. Headers are read when somebody asks for them, and only once. */
-class RequestSnapshot implements HttpRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly scheme: string;
-  readonly headers!: Readonly<Record<string, HeaderValue>>;
-
-  constructor(request: NodeRequest, scheme: string) {
-    this.method = request.method;
-    this.path = request.path;
-    this.scheme = scheme;
-    // Own and enumerable, so that a copy of this object has the headers as well.
-    Object.defineProperty(this, 'headers', {
-      enumerable: true,
-      configurable: true,
-      get: (): Record<string, HeaderValue> => {
-        const headers = headersOf(request);
-        Object.defineProperty(this, 'headers', { value: headers, enumerable: true });
-        return headers;
-      },
-    });
-  }
-}
-
-/** Whether the core looked at the headers: only then can a later change of them change its answer. */
-export function readHeaders(request: HttpRequest | undefined): Readonly<Record<string, HeaderValue>> | undefined {
-  if (!request) return undefined;
-  const descriptor = Object.getOwnPropertyDescriptor(request, 'headers');
-  return descriptor && 'value' in descriptor ? (descriptor.value as Record<string, HeaderValue>) : undefined;
 }
 
 /** Where a request is about to be sent, from the options that the agent will dial with. */
@@ -136,14 +126,15 @@ export function httpConnection(
   const port = toPort(destination.port);
   if (port === undefined) return undefined;
   const host = destination.host || 'localhost';
-  const authority = authorityOf(request);
+  const headers = headersOf(request);
+  const authority = authorityOf(headers);
   const connection = {
     host: host as string,
     port,
     transport: secure ? ('tls' as const) : ('tcp' as const),
     protocol: 'http1' as const,
     ...(authority !== undefined && { authority }),
-    request: new RequestSnapshot(request, secure ? 'https' : 'http'),
+    request: { method: request.method, path: request.path, headers, scheme: secure ? 'https' : 'http' },
   };
   if (!secure) return connection;
   const sni = serverNameOf(destination.servername, typeof host === 'string' ? host : '', authority);
@@ -151,8 +142,7 @@ export function httpConnection(
 }
 
 /** The Host header as it will be sent; a list when there are several, which the policy refuses. */
-function authorityOf(request: NodeRequest): string | undefined {
-  const value = request._header ? headersOf(request)['host'] : text(request.getHeader('host') ?? '');
-  const [first] = typeof value === 'object' ? value : [value];
+function authorityOf({ host: value }: HttpRequest['headers']): string | undefined {
+  const first = typeof value === 'object' ? value[0] : value;
   return first === undefined || first === '' ? undefined : first;
 }

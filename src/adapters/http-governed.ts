@@ -10,7 +10,7 @@ import {
   withAuthority,
   type HeaderList,
 } from '../upstream/header-operations.ts';
-import { headersOf, readHeaders, renderedHeaders, unrenderedHeaders, type NodeRequest } from './http-connection.ts';
+import { headersOf, renderedHeaders, sameHeaders, unrenderedHeaders, type NodeRequest } from './http-connection.ts';
 import { observeRequest, observeResponse } from './http-exchange.ts';
 import { RequestMirrors } from './http-mirror.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
@@ -131,13 +131,7 @@ export class GovernedRequest {
     const decided = connection.request;
     if (!decided) return false;
     if (decided.method !== request.method || decided.path !== request.path) return true;
-    const before = readHeaders(decided);
-    const now = headersOf(request);
-    const host = now['host'];
-    if ((typeof host === 'string' && host !== '' ? host : undefined) !== connection.authority) return true;
-    if (!before) return false;
-    const names = Object.keys(now);
-    return names.length !== Object.keys(before).length || names.some((name) => !sameHeader(now[name], before[name]));
+    return !sameHeaders(request, decided.headers);
   }
 
   /** Asks anew. A connection may be under way by now: what leads elsewhere, or nowhere, can only be broken off. */
@@ -251,10 +245,6 @@ export class GovernedRequest {
 
 function changesHead(plan: RequestPlan): boolean {
   return plan.request !== undefined || plan.requestHeaders.length > 0;
-}
-
-function sameHeader(a: string | readonly string[] | undefined, b: string | readonly string[] | undefined): boolean {
-  return a === b || (typeof a === 'object' && typeof b === 'object' && a.join('\n') === b.join('\n'));
 }
 
 function mayHaveBody({ method }: NodeRequest): boolean {

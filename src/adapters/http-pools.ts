@@ -14,6 +14,7 @@ const MAX_MARKS = 2048;
 export class HttpPools {
   readonly #guard: Guard;
   readonly #marks = new Map<string, DecidedSocket>();
+  readonly #ofPlans = new WeakMap<RequestPlan, DecidedSocket>();
   readonly #agents = new Set<WeakRef<NodeAgent>>();
   readonly #known = new WeakSet<NodeAgent>();
 
@@ -25,6 +26,29 @@ export class HttpPools {
   /** The mark of one destination and target: the same for all requests that may share a connection. */
   mark(
     { host, port, transport = 'tcp' }: Connection & { readonly host: string },
+    plan: RequestPlan,
+    address: string | undefined,
+  ): DecidedSocket {
+    const { generation } = this.#guard;
+    // Plans in which nothing is drawn are the same object for request after request.
+    const latest = address === undefined ? this.#ofPlans.get(plan) : undefined;
+    if (
+      latest &&
+      latest.host === host &&
+      latest.port === port &&
+      latest.connection.transport === transport &&
+      latest.generation === generation
+    )
+      return latest;
+    const mark = this.#markOf(host, port, transport, plan, address);
+    if (address === undefined) this.#ofPlans.set(plan, mark);
+    return mark;
+  }
+
+  #markOf(
+    host: string,
+    port: number,
+    transport: 'tcp' | 'tls',
     { target, retries, nextTarget }: RequestPlan,
     address: string | undefined,
   ): DecidedSocket {

@@ -15,7 +15,7 @@ export function newExchange(
     decision,
     seam,
     layer,
-    startTime: performance.timeOrigin + start,
+    startTime: Date.now(),
     start,
     responseCode: 0,
     responseFlags: '',
