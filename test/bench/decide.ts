@@ -1,7 +1,10 @@
 /**
  * How long one decision takes, by the number of entries in the policy, next to a Map lookup and a linear scan.
  *
- *     npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N]
+ *     npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N]
+ *
+ * `--connections` (a power of two): how many different connections are asked in turn. With thousands the processor's
+ * caches are measured as well, for the Map as for `decide`.
  */
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -18,13 +21,16 @@ const { values: options } = parseArgs({
     max: { type: 'string', default: '100000' },
     kind: { type: 'string', multiple: true },
     samples: { type: 'string', default: '200000' },
+    connections: { type: 'string', default: '256' },
   },
 });
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-console.log(`Node ${process.version}, ${process.arch}; nanoseconds a decision\n`);
+console.log(
+  `Node ${process.version}, ${process.arch}; nanoseconds a decision, ${options.connections} different connections in turn\n`,
+);
 console.log(
   row([
     'entries',
@@ -45,7 +51,7 @@ for (const kind of KINDS.filter((each) => options.kind?.includes(each) ?? true))
 }
 
 function measure(kind: EntryKind, size: number): void {
-  const bench = buildWorkbench(kind, size);
+  const bench = buildWorkbench(kind, size, Number(options.connections));
   const samples = Number(options.samples);
   const loading = performance.now();
   const meshConfig = parseMeshConfig(bench.objects);

@@ -11,9 +11,8 @@ export interface Workbench {
   readonly patterns: readonly string[];
 }
 
-const CONNECTIONS = 4_096;
-
-export function buildWorkbench(kind: EntryKind, size: number): Workbench {
+/** `connectionCount`: how many different ones, a power of two; a program talks to tens of hosts, not to thousands. */
+export function buildWorkbench(kind: EntryKind, size: number, connectionCount: number): Workbench {
   const patterns = Array.from({ length: size }, (_, index) => patternOf(kindAt(kind, index), index));
   const objects = [
     { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } },
@@ -21,7 +20,7 @@ export function buildWorkbench(kind: EntryKind, size: number): Workbench {
   ];
   const connections: Connection[] = [];
   const keys: string[] = [];
-  for (let call = 0; call < CONNECTIONS; call += 1) {
+  for (let call = 0; call < connectionCount; call += 1) {
     // A stride that is prime to every size, and one unknown destination in eight.
     const index = (call * 7_919) % size;
     const known = call % 8 !== 0;
