@@ -202,7 +202,13 @@ export class GovernedDispatch {
     if (target) this.#tried.push(target);
     const one = new Try(this, this.#retries?.perTryTimeoutMs);
     this.#try = one;
-    this.#send?.(tryHandler(this.request.handler, one), target);
+    try {
+      this.#send?.(tryHandler(this.request.handler, one), target);
+    } catch (error) {
+      // Later than the call nobody would catch it.
+      one.retire();
+      setImmediate(() => this.fail(error instanceof Error ? error : new Error(String(error))));
+    }
   }
 
   /** Whether there will be another try: then the one before is over, and the client hears nothing of it. */

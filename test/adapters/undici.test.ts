@@ -305,6 +305,21 @@ describe('other dispatchers of the same copy', () => {
     await agent.close?.();
   });
 
+  it('that make their own connections are not led around TLS that the policy demands', async () => {
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${server.port} } }]`;
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: tls, namespace: default }
+spec: { host: tls.nowhere.test, trafficPolicy: { tls: { mode: SIMPLE } } }
+---`;
+    lab.egress(entry('tls.nowhere.test', 80, endpoints) + rule).install();
+    const dispatcher = new (builtInAgent())({ connect: () => undefined });
+    const cause = await causeOf(fetch('http://tls.nowhere.test/', { dispatcher } as RequestInit));
+    expect((cause as Error).message).toContain('TLS cannot be originated');
+    expect(server.connections).toBe(0);
+  });
+
   it('are left alone after uninstalling', async () => {
     const uninstall = lab.egress(entry('api.example.com', server.port)).install();
     await causeOf(fetch(`http://127.0.0.1:${server.port}/`));
