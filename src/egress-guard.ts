@@ -68,6 +68,9 @@ export class EgressGuard implements Guard {
   readonly #limits = new ClusterLimits();
   readonly #names = new LearnedNames();
   readonly #updated: (() => void)[] = [];
+  /** Under way, and watched. */
+  readonly #open = new Set<Exchange>();
+  #idle: (() => void) | undefined;
   readonly #denials = new Denials((connection) => this.#explain(connection));
   #workload: Workload | undefined;
   #byAddress: boolean;
@@ -333,11 +336,29 @@ export class EgressGuard implements Guard {
     return { kind: 'fail', error: deniedError(connection, decision, undefined, why), ...(exchange && { exchange }) };
   }
 
+  /** Calls back when the last request and connection under way has ended, or after a second. */
+  whenIdle(callback: () => void): void {
+    if (this.#open.size === 0) {
+      callback();
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined = undefined;
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#idle = undefined;
+      callback();
+    };
+    timer = setTimeout(done, 1000).unref();
+    this.#idle = done;
+  }
+
   ended(exchange: Exchange): void {
     this.#health.ended(exchange);
     this.#limits.leave(exchange);
+    this.#open.delete(exchange);
     for (const observer of this.#observers) this.#tell(() => observer.onEnd(exchange));
     this.#tell(() => channelObserver.onEnd(exchange));
+    if (this.#open.size === 0) this.#idle?.();
   }
 
   seamFailed(seam: SeamName, error: unknown): boolean {
@@ -416,6 +437,7 @@ export class EgressGuard implements Guard {
     }
     if (this.#isProbe(connection) || (this.#observers.length === 0 && !channelsObserved())) return undefined;
     const exchange = newExchange(connection, decision, seam, layer);
+    this.#open.add(exchange);
     exchange.wouldDeny = decision.action === 'deny' && this.mode === 'report' ? true : undefined;
     for (const observer of this.#observers) this.#tell(() => observer.onDecision?.(exchange));
     this.#tell(() => channelObserver.onDecision?.(exchange));

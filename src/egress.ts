@@ -69,8 +69,11 @@ export interface Egress {
   update(meshConfig: MeshConfig | (() => MeshConfig)): void;
   /** Proves on loopback, for each client layer that is governed, that a denied destination is denied. */
   verify(): Promise<Verification>;
-  /** Takes everything out and ends the access log. Afterwards nothing is governed. */
-  close(): void;
+  /**
+   * Takes everything out at once: afterwards nothing is governed. Resolves when what was under way has ended and is
+   * logged, or after a second.
+   */
+  close(): Promise<void>;
 }
 
 /** Puts a policy to work: nothing is governed until `install` or `wrapAgent` is called. */
@@ -113,7 +116,13 @@ export function createEgress(options: EgressOptions): Egress {
       uninstall();
       agents.restore();
       guard.active = false;
-      for (const observer of observers) silently(() => observer.close?.());
+      for (const observer of observers) silently(() => observer.flush?.());
+      return new Promise((resolve) => {
+        guard.whenIdle(() => {
+          for (const observer of observers) silently(() => observer.close?.());
+          resolve();
+        });
+      });
     },
   };
 }

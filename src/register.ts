@@ -27,7 +27,7 @@ function start(env: Environment): void {
     const load = (): MeshConfig => loadMeshConfig(paths, options);
     const egress = createEgress({ ...egressOptions(env), meshConfig: load() });
     egress.install();
-    process.once('exit', () => egress.close());
+    process.once('exit', () => void egress.close());
     if (isOn(env, 'WATCH')) watchMeshConfig(paths, { ...options, onChange: (next) => egress.update(next) });
     if (isOn(env, 'VERIFY')) void verify(egress);
   } catch (error) {

@@ -60,7 +60,7 @@ describe('installing', () => {
     expect(() => other.install()).toThrow(/another egress governs this process/);
     uninstall();
     other.install()();
-    other.close();
+    void other.close();
     expect(() => other.install()).toThrow(EgressError);
   });
 
@@ -69,7 +69,7 @@ describe('installing', () => {
     const { ok, layers } = await egress.verify();
     expect(layers.filter(({ denied }) => !denied)).toEqual([]);
     expect(ok).toBe(true);
-    egress.close();
+    void egress.close();
     expect((await egress.verify()).ok).toBe(false);
   });
 });
@@ -171,7 +171,7 @@ describe('what is observed', () => {
     await send(http, call());
     expect(lines).toEqual([`GET 200 outbound|${web.port}||api.example.com`]);
     expect(egress.metrics?.text()).toMatch(/istio_requests_total\{.*response_code="200".*\} 1/);
-    egress.close();
+    void egress.close();
   });
 });
 

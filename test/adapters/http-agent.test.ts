@@ -410,7 +410,7 @@ describe('pools', () => {
     expect((await send(http, { host: 'r.example.com', port: 80, path: '/r', agent })).body).toBe('other /r');
     expect((await send(http, call('/', { host: 'evil.example', agent }))).error).toBeInstanceOf(EgressDeniedError);
     expect((await send(http, call('/free', { host: 'evil.example' }))).status).toBe(200);
-    egress.close();
+    void egress.close();
     expect((await send(http, call('/after', { host: 'evil.example', agent }))).status).toBe(200);
   });
 

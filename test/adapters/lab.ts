@@ -189,5 +189,5 @@ export function install(meshConfig: MeshConfig, options: Partial<EgressOptions> 
 }
 
 export function closeAll(): void {
-  for (const egress of installed.splice(0)) egress.close();
+  for (const egress of installed.splice(0)) void egress.close();
 }

@@ -333,7 +333,7 @@ describe('below and beside', () => {
     const own = Object.getOwnPropertyNames(http.ClientRequest.prototype).join();
     const egress = install(mesh(REGISTRY_ONLY));
     expect(String(net.Socket.prototype.connect)).not.toBe(before[0]);
-    egress.close();
+    void egress.close();
     expect([net.Socket.prototype.connect, http.Agent.prototype, dns.lookup].map(String)).toEqual(before);
     expect(Object.getOwnPropertyNames(http.ClientRequest.prototype).join()).toBe(own);
   });
@@ -348,12 +348,12 @@ describe('below and beside', () => {
     };
     try {
       await denied(() => net.connect(database.port, '127.0.0.1'));
-      egress.close();
+      void egress.close();
       expect((await tried(() => net.connect(database.port, '127.0.0.1'))).data).toBe('pong PING');
       expect(calls).toBe(2);
     } finally {
       const { prototype } = net.Socket;
-      install(mesh(REGISTRY_ONLY)).close();
+      void install(mesh(REGISTRY_ONLY)).close();
       expect(prototype.connect).not.toBe(ours);
       prototype.connect = original;
     }
