@@ -86,7 +86,7 @@ export class Lab {
   }
 
   async close(): Promise<void> {
-    for (const egress of this.#egresses) egress.close();
+    for (const egress of this.#egresses) void egress.close();
     Object.defineProperty(dns, 'lookup', { value: this.#lookup, configurable: true, writable: true });
     for (const server of this.#servers) {
       (server as Partial<Server>).closeAllConnections?.();
