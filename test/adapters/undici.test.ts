@@ -62,7 +62,7 @@ describe('fetch', () => {
     const uninstall = egress.install();
     expect((await fetch(`http://evil.example.com:${server.port}/`)).status).toBe(502);
     uninstall();
-    egress.close();
+    void egress.close();
     lab.egress(entry('api.example.com', server.port), { denyAs: 'reset' }).install();
     expect(await causeOf(fetch('http://evil.example.com/'))).toMatchObject({ code: 'ECONNRESET' });
   });

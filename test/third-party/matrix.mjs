@@ -180,7 +180,7 @@ function page(table, line) {
 
 This page is written by \`npm run matrix\`, which drives each client on each version of Node through \`--require sidecarless/register\`, against servers on loopback: ${line}.
 
-A pass means: what the policy admits works and is logged; what it denies fails with the client's own error, nothing reaches the server, nothing is uncaught, and hundreds of denials leave no socket or timer behind. For HTTP clients also: the second request on a pooled connection is decided again, and routes, rewrites, header operations, timeouts, local replies and requests inside TLS are carried out. A dash: the client does not run on that version.
+A pass means: what the policy admits works and is logged; what it denies fails with the client's own error, nothing reaches the server, nothing is uncaught, and many denials (500 for HTTP clients, 100 for SDKs and other protocols, 5 where the server only listens) leave nothing behind, but the timer that ioredis keeps after any failed connection. For HTTP clients also: the second request on a pooled connection is decided again, and routes, rewrites, header operations, timeouts, local replies and requests inside TLS are carried out. A dash: the client does not run on that version.
 
 "Denial found in" says where the client keeps the reason: \`code: 'ERR_EGRESS_DENIED'\` is on the error that it throws, on its \`cause\`, or in the words of its message only.
 

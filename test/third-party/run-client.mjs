@@ -117,7 +117,7 @@ async function runCall(client, allowedOrigin, deniedOrigin) {
     await call(...allowedOrigin);
   });
   await scenario('denied', () => denied(() => call(...deniedOrigin), client));
-  await scenario('no leak', () => noLeak(() => call(...deniedOrigin), client.connectOnly ? 10 : 100, client));
+  await scenario('no leak', () => noLeak(() => call(...deniedOrigin), client.connectOnly ? 5 : 100, client));
 }
 
 async function runTcp(client) {
