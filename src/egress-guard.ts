@@ -15,7 +15,7 @@ import type {
   TimeoutAs,
 } from './adapters/seam.ts';
 import { resetError } from './adapters/socket-failure.ts';
-import { compileMeshConfig, decide, explain } from './core/index.ts';
+import { compileMeshConfig, decide, explain, gatewayHop } from './core/index.ts';
 import type { Connection, Workload } from './core/model/connection.ts';
 import type { Decision, DenyDecision, Explanation, Forward } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
@@ -27,7 +27,6 @@ import { classOf, isHeldBack, isLocalName, type AddressGuardMode } from './upstr
 import { ClusterLimits, OVERFLOW_REPLY, overflowError } from './upstream/cluster-limits.ts';
 import { deniedError, Denials, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
-import { decideAtGateway } from './upstream/gateway-hop.ts';
 import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
 import { needsEndpoint, planRequest } from './upstream/plan-request.ts';
 import { isListedSocket } from './upstream/unix-sockets.ts';
@@ -455,9 +454,8 @@ export class EgressGuard implements Guard {
 
   /** What the egress gateway will say to it, by the same mesh config: for logs, since the gateway decides for itself. */
   #secondHop(connection: Connection, exchange: Exchange): void {
-    const upstream = exchange.destination?.upstream;
-    if (!upstream) return;
-    exchange.gatewayDecision = decideAtGateway(connection, upstream, exchange.request, this.meshConfig);
+    const hop = gatewayHop(exchange.decision, connection, this.meshConfig, exchange.destination);
+    exchange.gatewayDecision = hop?.decision;
   }
 
   #tell(action: () => unknown): void {

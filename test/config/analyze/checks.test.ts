@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { AnalyzedResource } from '../../../src/config/analyze/analysis.ts';
-import { analyzePaths } from '../../../src/config/analyze/analyze-paths.ts';
 import { analyzeMeshConfig, runChecks } from '../../../src/config/analyze/analyze.ts';
 import { checkCodes } from '../../../src/config/analyze/check-codes.ts';
 import { checks } from '../../../src/config/analyze/checks.ts';
+import { checkPolicy } from '../../../src/config/check-policy.ts';
 import { parseMeshConfig } from '../../../src/config/load.ts';
 import { createAuthority } from '../../tls/certificates.ts';
 
@@ -85,15 +85,15 @@ describe('analyzeMeshConfig', () => {
   });
 });
 
-describe('analyzePaths', () => {
+describe('checkPolicy', () => {
   it('reads files and says where the field stands', () => {
     const path = fileURLToPath(new URL('every-address/bad.yaml', fixtures));
-    const [found] = analyzePaths([path]).filter(({ code }) => code === 'SCL2003');
+    const [found] = checkPolicy([path]).diagnostics.filter(({ code }) => code === 'SCL2003');
     expect(found?.location).toMatchObject({ file: path, line: 8 });
   });
 
   it('knows Secrets', () => {
-    const found = analyzePaths([fileURLToPath(new URL('gateway-credential/bad.yaml', fixtures))]);
+    const found = checkPolicy([fileURLToPath(new URL('gateway-credential/bad.yaml', fixtures))]).diagnostics;
     expect(found.map(({ code }) => code)).toContain('IST0161');
   });
 });
