@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { explain, loadMeshConfig } from 'sidecarless';
+import { gatewayHop } from 'sidecarless/core';
 import { connectionTo } from 'sidecarless/testing';
 import { EXPECTED } from './lab/expected.mjs';
 import { startLab } from './lab/servers.mjs';
@@ -62,7 +63,9 @@ function placed({ kind, namespace, name, source }) {
 }
 
 function decided(expected, mesh) {
-  const { decision } = explain(connectionTo(expected.target), mesh);
+  const connection = connectionTo(expected.target);
+  const { decision } = explain(connection, mesh);
+  const second = gatewayHop(decision, connection, mesh)?.decision;
   const upstream = decision.then ?? decision;
   const targets =
     upstream.destinations?.length > 1
@@ -72,6 +75,9 @@ function decided(expected, mesh) {
   return {
     text: [`${decision.action}${deadline} (${decision.reason})`, targets].filter(Boolean).join(', '),
     by: decision.determinedBy.map(placed).join(', '),
+    second:
+      second &&
+      `${second.action} (${second.reason}), ${second.cluster}, by ${second.determinedBy.map(placed).join(', ')}`,
   };
 }
 
@@ -85,6 +91,7 @@ function printRow(row) {
   console.log(`${row.problems.length === 0 ? '  ok  ' : 'FAILED'}  ${row.call}`);
   console.log(`        decided  ${row.decision.text}`);
   if (row.decision.by) console.log(`        by       ${row.decision.by}`);
+  if (row.decision.second) console.log(`        gateway  ${row.decision.second}`);
   console.log(`        saw      ${row.saw}`);
   console.log(`        logged   ${row.line ?? '(nothing)'}`);
   for (const problem of row.problems) console.log(`        problem  ${problem}`);
@@ -103,6 +110,8 @@ async function runExample(name, lab) {
     if (!expected.saw.test(call.saw)) problems.push(`the client should have seen ${expected.saw}`);
     if (!decision.text.startsWith(expected.decided)) problems.push(`it should have been decided: ${expected.decided}`);
     if (expected.by && !decision.by.includes(expected.by)) problems.push(`${expected.by} should have decided it`);
+    if (expected.gateway && !decision.second?.startsWith(expected.gateway))
+      problems.push(`the gateway should have decided: ${expected.gateway}`);
     if (expected.logged !== null && line === undefined) problems.push(`a log line ${expected.logged} is missing`);
     const row = { ...call, decision, line, problems };
     printRow(row);
