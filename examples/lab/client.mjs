@@ -21,8 +21,8 @@ const answer = (status, body) => {
   return `${status} ${facts.filter(Boolean).join(' ')}`;
 };
 const failure = (error) => {
-  const cause = error.cause ?? error;
-  return `${cause.code ?? error.name}: ${cause.message.split('\n')[0]}`;
+  const shown = error.code ? error : (error.cause ?? error);
+  return `${shown.code ?? error.name}: ${shown.message.split('\n')[0]}`;
 };
 
 /** Sends one request with node:http or node:https. */

@@ -36,6 +36,20 @@ export const EXPECTED = {
       saw: DENIED,
       logged: / 502 .*evil\.example.*block_all/,
     },
+    {
+      target: 'http://evil.example/',
+      decided: REFUSED,
+      by: 'MeshConfig',
+      saw: /^502$/,
+      logged: / 502 .*evil\.example.*block_all/,
+    },
+    {
+      target: 'https://evil.example/',
+      decided: REFUSED,
+      by: 'MeshConfig',
+      saw: /^ECONNRESET: /,
+      logged: / 0 UH .*BlackHoleCluster/,
+    },
   ],
   'tls-sni': [
     {
