@@ -1,0 +1,167 @@
+import type {
+  AddressGround,
+  AddressVerdict,
+  CallOptions,
+  ConnectionVerdict,
+  Exchange,
+  SeamName,
+} from './adapters/seam.ts';
+import type { LearnedNames } from './adapters/learned-names.ts';
+import { resetError } from './adapters/socket-failure.ts';
+import type { Connection } from './core/model/connection.ts';
+import type { Decision, Forward } from './core/model/decision.ts';
+import type { EgressJournal } from './egress-journal.ts';
+import type { GuardOptions } from './egress-options.ts';
+import { dependsOnRequest, needsAddress, type EgressPolicy } from './egress-policy.ts';
+import { newExchange } from './telemetry/new-exchange.ts';
+import { isHeldBack, isLocalName } from './upstream/address-guard.ts';
+import { overflowError, type ClusterLimits } from './upstream/cluster-limits.ts';
+import { deniedError, denyDecision, type Denials } from './upstream/denial.ts';
+import type { EndpointHealth } from './upstream/endpoint-health.ts';
+import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
+import { needsEndpoint } from './upstream/plan-request.ts';
+import { isListedSocket } from './upstream/unix-sockets.ts';
+
+/** What the answers for requests and for connections have in common. */
+export interface GuardParts {
+  readonly mode: 'enforce' | 'report';
+  readonly options: GuardOptions;
+  readonly policy: EgressPolicy;
+  readonly journal: EgressJournal;
+  readonly names: LearnedNames;
+  readonly health: EndpointHealth;
+  readonly limits: ClusterLimits;
+  readonly denials: Denials;
+}
+
+/** The answers for sockets: before their name is resolved, for each address, and for unix sockets. May throw. */
+export class EgressConnections {
+  readonly #mode: 'enforce' | 'report';
+  readonly #options: GuardOptions;
+  readonly #policy: EgressPolicy;
+  readonly #journal: EgressJournal;
+  readonly #names: LearnedNames;
+  readonly #health: EndpointHealth;
+  readonly #limits: ClusterLimits;
+  readonly #denials: Denials;
+
+  constructor(parts: GuardParts) {
+    this.#mode = parts.mode;
+    this.#options = parts.options;
+    this.#policy = parts.policy;
+    this.#journal = parts.journal;
+    this.#names = parts.names;
+    this.#health = parts.health;
+    this.#limits = parts.limits;
+    this.#denials = parts.denials;
+  }
+
+  connection(connection: Connection, seam: SeamName, call: CallOptions | undefined): ConnectionVerdict {
+    const decision = this.#policy.isProbe(connection)
+      ? denyDecision('no_service_entry')
+      : this.#policy.decideSocket(connection);
+    if (decision.action === 'deny' && decision.provisional && needsAddress(connection)) return { kind: 'resolve' };
+    if (dependsOnRequest(decision)) return { kind: 'proceed', decision };
+    let exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam);
+    const observed = exchange ? { exchange } : {};
+    if (decision.action === 'deny') {
+      if (this.#mode === 'report' && !this.#policy.isProbe(connection)) {
+        this.#journal.reportDenial(connection, exchange, () => this.#denials.errorOf(connection, decision).message);
+        return { kind: 'proceed', decision, ...observed };
+      }
+      if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
+      const error = this.#denials.errorOf(connection, decision);
+      const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
+      return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
+    }
+    const forward = decision.action === 'timeout' ? decision.then : decision;
+    const limited = forward.destinations[0]?.upstream?.circuitBreakers !== undefined && seam !== 'handle';
+    if (limited) exchange ??= newExchange(connection, decision, seam, 'tcp');
+    if (exchange) exchange.destination = forward.destinations[0];
+    const full = this.#tcpOverflow(connection, forward, exchange);
+    if (full) return full;
+    // HTTP is routed request by request; the socket only has to be admitted.
+    if (forward.action === 'allow' || forward.seenAs === 'http')
+      return { kind: 'proceed', decision, ...(exchange && { exchange }) };
+    const random = this.#options.random ?? Math.random;
+    const destination = drawDestination(forward.destinations, random);
+    const upstream = destination?.upstream;
+    const endpoint = upstream && pickEndpoint(upstream, this.#health, random);
+    if (!upstream || (!endpoint && upstream.endpoints.length === 0 && needsEndpoint(upstream))) {
+      const flags = upstream ? 'UH' : 'NC';
+      if (exchange) exchange.responseFlags = flags;
+      const error = this.#denials.errorOf(connection, {
+        ...denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found'),
+      });
+      return { kind: 'fail', error, ...observed };
+    }
+    const target = targetOf(upstream, endpoint, connection, undefined, forward.tunnel);
+    if (exchange) exchange.destination = destination;
+    return {
+      kind: 'proceed',
+      decision,
+      ...(exchange && { exchange }),
+      ...(target && { target }),
+      ...(forward.idleTimeoutMs !== undefined && { idleTimeoutMs: forward.idleTimeoutMs }),
+    };
+  }
+
+  /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */
+  #tcpOverflow(
+    connection: Connection,
+    forward: Forward,
+    exchange: Exchange | undefined,
+  ): ConnectionVerdict | undefined {
+    const upstream = forward.destinations[0]?.upstream;
+    if (!upstream?.circuitBreakers || forward.seenAs === 'http' || connection.protocol === 'http1' || !exchange)
+      return undefined;
+    if (this.#limits.connect(exchange, upstream).kind !== 'overflow') return undefined;
+    exchange.responseFlags = 'UO';
+    return { kind: 'fail', error: overflowError(connection, upstream), exchange };
+  }
+
+  address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
+    if (this.#mode === 'report') return { kind: 'proceed' };
+    if (ground === 'address' || ground === 'name') {
+      const decision = this.#policy.decideSocket({ ...connection, address });
+      if (decision.action === 'deny' && !dependsOnRequest(decision)) {
+        const known = { ...connection, address };
+        return { kind: 'fail', error: this.#denials.errorOf(known, decision) };
+      }
+      if (ground === 'address') return { kind: 'proceed' };
+    }
+    const { host = '' } = connection;
+    const kind = isHeldBack(
+      address,
+      answers,
+      this.#options.addressGuard ?? 'rebinding',
+      this.#names.hadOrdinary(host, Date.now()),
+    );
+    if (kind === undefined || isLocalName(host) || this.#policy.admitsLiteral(connection, address))
+      return { kind: 'proceed' };
+    const why = `it resolves to ${address}, a ${kind} address that no rule names`;
+    const decision = denyDecision('no_service_entry');
+    return { kind: 'fail', error: deniedError({ ...connection, address }, decision, undefined, why) };
+  }
+
+  unixSocket(path: string, seam: SeamName): ConnectionVerdict {
+    const { unixSockets } = this.#options;
+    const strict = this.#policy.meshConfig.outboundTrafficPolicy.mode === 'REGISTRY_ONLY';
+    const listed = isListedSocket(path, unixSockets);
+    const decision = denyDecision('no_service_entry');
+    if (listed || (!strict && unixSockets === undefined)) return { kind: 'proceed', decision };
+    const connection = { host: path, port: 0 };
+    if (this.#mode === 'report') {
+      this.#journal.reportDenial(connection, undefined, () => this.#denials.errorOf(connection, decision).message);
+      return { kind: 'proceed', decision };
+    }
+    const exchange = this.#exchange(connection, decision, seam);
+    if (exchange) exchange.responseFlags = 'UH';
+    const why = 'unix sockets are opened only when the option unixSockets lists them';
+    return { kind: 'fail', error: deniedError(connection, decision, undefined, why), ...(exchange && { exchange }) };
+  }
+
+  #exchange(connection: Connection, decision: Decision, seam: SeamName): Exchange | undefined {
+    return this.#policy.isProbe(connection) ? undefined : this.#journal.begin(connection, decision, seam, 'tcp');
+  }
+}

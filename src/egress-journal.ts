@@ -1,0 +1,91 @@
+import type { Exchange, ExchangeObserver, SeamName } from './adapters/seam.ts';
+import type { Connection } from './core/model/connection.ts';
+import type { Decision } from './core/model/decision.ts';
+import { channelObserver, channelsObserved } from './telemetry/channels.ts';
+import type { EgressMetrics } from './telemetry/metrics.ts';
+import { newExchange } from './telemetry/new-exchange.ts';
+import type { Warnings } from './upstream/warnings.ts';
+
+/** Who is told of what, and what is still under way. INVARIANT: whoever is told and breaks, breaks nothing here. */
+export class EgressJournal {
+  readonly #mode: 'enforce' | 'report';
+  readonly #observers: readonly ExchangeObserver[];
+  readonly #metrics: EgressMetrics | undefined;
+  readonly #warnings: Warnings;
+  /** Under way, and watched. */
+  readonly #open = new Set<Exchange>();
+  #idle: (() => void) | undefined;
+
+  constructor(
+    mode: 'enforce' | 'report',
+    observers: readonly ExchangeObserver[],
+    metrics: EgressMetrics | undefined,
+    warnings: Warnings,
+  ) {
+    this.#mode = mode;
+    this.#observers = observers;
+    this.#metrics = metrics;
+    this.#warnings = warnings;
+  }
+
+  /** The record of what was decided this moment; undefined where nobody watches. */
+  begin(connection: Connection, decision: Decision, seam: SeamName, layer: Exchange['layer']): Exchange | undefined {
+    if (this.#observers.length === 0 && !channelsObserved()) return undefined;
+    const exchange = newExchange(connection, decision, seam, layer);
+    this.#open.add(exchange);
+    exchange.wouldDeny = decision.action === 'deny' && this.#mode === 'report' ? true : undefined;
+    for (const observer of this.#observers) this.tell(() => observer.onDecision?.(exchange));
+    this.tell(() => channelObserver.onDecision?.(exchange));
+    return exchange;
+  }
+
+  end(exchange: Exchange): void {
+    this.#open.delete(exchange);
+    for (const observer of this.#observers) this.tell(() => observer.onEnd(exchange));
+    this.tell(() => channelObserver.onEnd(exchange));
+    if (this.#open.size === 0) this.#idle?.();
+  }
+
+  /** In report mode: what would have been denied. */
+  reportDenial({ host, port }: Connection, exchange: Exchange | undefined, message: () => string): void {
+    if (exchange) exchange.wouldDeny = true;
+    this.warn(`deny ${host} ${port}`, () => `report mode: ${message()}`);
+  }
+
+  /** Calls back when the last request and connection under way has ended, or after a second. */
+  whenIdle(callback: () => void): void {
+    if (this.#open.size === 0) {
+      callback();
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined = undefined;
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#idle = undefined;
+      callback();
+    };
+    timer = setTimeout(done, 1000).unref();
+    this.#idle = done;
+  }
+
+  seamFailed(seam: SeamName, error: unknown): void {
+    this.count('seam_failures');
+    this.warn(`seam ${seam}`, `the ${seam} seam failed: ${String((error as Error)?.stack ?? error)}`);
+  }
+
+  count(event: Parameters<EgressMetrics['event']>[0]): void {
+    this.tell(() => this.#metrics?.event(event));
+  }
+
+  warn(kind: string, message: string | (() => string)): void {
+    this.#warnings.warn(kind, message);
+  }
+
+  tell(action: () => unknown): void {
+    try {
+      action();
+    } catch (error) {
+      this.warn('observer', `an observer failed: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { isIP } from 'node:net';
+import type { LearnedNames } from './adapters/learned-names.ts';
+import { compileMeshConfig, decide } from './core/index.ts';
+import type { Connection, Workload } from './core/model/connection.ts';
+import type { Decision } from './core/model/decision.ts';
+import type { MeshConfig } from './core/model/mesh-config.ts';
+import { denyDecision } from './upstream/denial.ts';
+
+/** The mesh config of the moment, and what it decides for what Node tells of a destination. */
+export class EgressPolicy {
+  meshConfig: MeshConfig;
+  /** Moves with each `replace`. */
+  generation = 1;
+  /** While `verify` runs: the port on 127.0.0.1 that is denied whatever the policy says. */
+  probe: number | undefined;
+  /** Whether requests have to be resolved before they are decided. */
+  byAddress: boolean;
+  readonly #workload: Workload | undefined;
+  readonly #names: LearnedNames;
+
+  constructor(meshConfig: MeshConfig, workload: Workload | undefined, names: LearnedNames) {
+    compileMeshConfig(meshConfig, workload);
+    this.meshConfig = meshConfig;
+    this.byAddress = dependsOnAddress(meshConfig);
+    this.#workload = workload;
+    this.#names = names;
+  }
+
+  /** Throws, and stays as it is, when the next one cannot be compiled. */
+  replace(next: MeshConfig | (() => MeshConfig)): void {
+    const meshConfig = typeof next === 'function' ? next() : next;
+    compileMeshConfig(meshConfig, this.#workload);
+    this.meshConfig = meshConfig;
+    this.byAddress = dependsOnAddress(meshConfig);
+    this.generation += 1;
+  }
+
+  /** More than one Host is nobody's host; an address that was looked up by a name is also asked for by that name. */
+  decideRequest(connection: Connection): Decision {
+    if (this.isProbe(connection)) return denyDecision('no_service_entry', 'http');
+    const host = connection.request?.headers['host'];
+    if (typeof host === 'object' && host.length > 1) return denyDecision('invalid_authority', 'http');
+    return this.#decideByName(connection);
+  }
+
+  /** What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP. */
+  decideSocket(connection: Connection): Decision {
+    const decision = this.#decideByName(connection);
+    if (decision.action !== 'deny' || connection.transport === 'tls' || connection.protocol !== undefined)
+      return decision;
+    const asHttp = this.#decideByName({ ...connection, protocol: 'http1' });
+    return asHttp.action === 'deny' && !dependsOnRequest(asHttp) ? decision : asHttp;
+  }
+
+  #decideByName(connection: Connection): Decision {
+    const { host } = connection;
+    if (host !== undefined && isIP(host)) {
+      for (const name of this.#names.namesOf(host, Date.now())) {
+        const decision = decide({ ...connection, host: name, address: host }, this.meshConfig);
+        if (decision.action !== 'deny') return decision;
+      }
+    }
+    return decide(connection, this.meshConfig);
+  }
+
+  /** As if the application had dialled the address itself. */
+  admitsLiteral({ port, transport, workload }: Connection, address: string): boolean {
+    const literal: Connection = {
+      host: address,
+      port,
+      ...(transport && { transport }),
+      ...(workload && { workload }),
+    };
+    return decide(literal, this.meshConfig).action !== 'deny';
+  }
+
+  withWorkload(connection: Connection): Connection {
+    return this.#workload && !connection.workload ? { ...connection, workload: this.#workload } : connection;
+  }
+
+  isProbe({ host, port }: Connection): boolean {
+    return this.probe !== undefined && port === this.probe && host === '127.0.0.1';
+  }
+}
+
+/** A name whose address is not known yet. */
+export function needsAddress({ host, address }: Connection): boolean {
+  return address === undefined && host !== undefined && typeof host === 'string' && isIP(host) === 0;
+}
+
+/** The host is served there, and which of its requests go on is told by its routes: the socket as such is admitted. */
+export function dependsOnRequest(decision: Decision): boolean {
+  return decision.action === 'deny' && decision.seenAs === 'http' && decision.reason === 'no_route';
+}
+
+/** Whether what is governed depends on more than names: then HTTP requests have to be resolved before they are decided. */
+function dependsOnAddress({ includeIPRanges, excludeIPRanges }: MeshConfig): boolean {
+  return includeIPRanges !== '*' || excludeIPRanges !== '';
+}
