@@ -9,6 +9,7 @@ import type { HttpEntrance } from './http-entrance.ts';
 import { catchAllRoute } from './http-route-catch-all.ts';
 import { buildListeners, type ListenerIndex } from './listener-index.ts';
 import type { Listener } from './listener.ts';
+import { RememberedDecisions } from './remembered-decisions.ts';
 import { buildRouteTable, type RouteTable } from './route-table.ts';
 import { buildScope } from './sidecar-index.ts';
 import { DYNAMIC_DNS_ROUTES, virtualOutboundListener } from './virtual-outbound.ts';
@@ -20,6 +21,8 @@ export class CompiledMesh {
   readonly scope: Scope;
   readonly capture: CaptureIndex;
   readonly virtualOutbound: Listener;
+  /** Answers of this asker's proxy. */
+  readonly remembered = new RememberedDecisions();
   #listeners: ListenerIndex | undefined;
   #gateway: GatewayListeners | undefined;
   readonly #tables = new Map<string, RouteTable | undefined>();

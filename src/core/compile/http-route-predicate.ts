@@ -23,6 +23,11 @@ const ALWAYS: RoutePredicate = () => true;
 const NEVER: RoutePredicate = () => false;
 const anyPath: RoutePredicate = (call) => call.pathname.charCodeAt(0) === 47;
 
+/** Whether every request with a path from the root is accepted. */
+export function acceptsAnyPath(predicate: RoutePredicate): boolean {
+  return predicate === ALWAYS || predicate === anyPath;
+}
+
 /** Compiles a match into one question. A regular expression that is none matches nothing. */
 export function compileRoutePredicate(match: RouteMatch): RoutePredicate {
   const rest: RoutePredicate[] = [];

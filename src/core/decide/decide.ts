@@ -8,6 +8,8 @@ import { decideDialled } from './dialled-host.ts';
 import { followChain } from './follow-chain.ts';
 import { decideAtGateway } from './gateway.ts';
 import { denyInvalid, denyLoop, internalError, notCaptured } from './plain-answers.ts';
+import { isPlainRequest } from './http-call.ts';
+import { isSameForPlain } from './http-route.ts';
 import { findChain } from './sidecar.ts';
 
 /**
@@ -22,7 +24,8 @@ import { findChain } from './sidecar.ts';
  */
 export function decide(connection: Connection, meshConfig: MeshConfig): Decision {
   try {
-    return decideCompiled(connection, compileMeshConfig(meshConfig, connection.workload));
+    const mesh = compileMeshConfig(meshConfig, connection.workload);
+    return recall(connection, mesh) ?? decideAnew(connection, mesh);
   } catch (error) {
     return internalError(error);
   }
@@ -47,4 +50,24 @@ function decideCompiled(connection: Connection, mesh: CompiledMesh): Decision {
 /** The proxy's own ports lead back into the proxy: it refuses them unless a service listens there. */
 function isProxyPort({ mesh, listeners }: CompiledMesh, port: number): boolean {
   return (port === mesh.proxyListenPort || port === mesh.proxyInboundListenPort) && !listeners.has(port);
+}
+
+/** An answer that was given before holds for every connection of the same kind, and for every plain request on it. */
+function recall(connection: Connection, mesh: CompiledMesh): Decision | undefined {
+  const decision = mesh.remembered.find(connection);
+  if (decision === undefined || connection.request === undefined) return decision;
+  return isPlainRequest(connection.request) ? decision : undefined;
+}
+
+function decideAnew(connection: Connection, mesh: CompiledMesh): Decision {
+  const decision = decideCompiled(connection, mesh);
+  if (mesh.scope.type === 'sidecar' && isMemorable(connection, decision)) mesh.remembered.add(connection, decision);
+  return decision;
+}
+
+/** Whether every plain request on such a connection, if it carries any, is answered by this very decision. */
+function isMemorable({ request, transport, protocol }: Connection, decision: Decision): boolean {
+  if (request === undefined) return true;
+  if (transport === 'tls' || (protocol !== undefined && protocol !== 'http1')) return false;
+  return isSameForPlain(decision) && isPlainRequest(request);
 }

@@ -147,6 +147,22 @@ export function readCall(
   return new NormalizedCall(request, protocol, { authority, host, path: normalized, scheme, absolute }, headers);
 }
 
+/**
+ * Whether an HTTP/1.1 request goes on as it came, to the host that its connection names: only a route that asks for a path, a
+ * method or a header tells such requests apart.
+ */
+export function isPlainRequest(request: HttpRequest): boolean {
+  if (typeof request !== 'object' || request === null) return false;
+  const { method, path } = request;
+  if (method !== 'GET' && (method === 'CONNECT' || !HTTP1_METHODS.has(method))) return false;
+  if (typeof path !== 'string' || path.charCodeAt(0) !== SLASH || !isPlainPath(path)) return false;
+  const question = path.indexOf('?');
+  if (question >= 0 && !isTarget(path, question)) return false;
+  const { host, contentType, forwardedProto, upgrade, hasEnvoyHeader } = scanHeaders(request.headers);
+  if (host !== undefined || upgrade !== undefined || forwardedProto !== undefined || hasEnvoyHeader) return false;
+  return contentType === undefined || !contentType.startsWith('application/grpc');
+}
+
 function authorityOf(
   { authority, host, port }: Connection,
   header: string | undefined,

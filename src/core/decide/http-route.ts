@@ -1,6 +1,7 @@
 import type { Scope } from '../compile/compiled.ts';
 import type { CatchAllAction, ForwardAction } from '../compile/http-route-action.ts';
 import type { HttpRoute } from '../compile/http-route.ts';
+import { acceptsAnyPath } from '../compile/http-route-predicate.ts';
 import type { RouteTable } from '../compile/route-table.ts';
 import type { VirtualHost } from '../compile/virtual-host.ts';
 import type { Connection } from '../model/connection.ts';
@@ -39,6 +40,14 @@ interface PlanMemory {
 }
 
 const plans = new WeakMap<HttpRoute, PlanMemory>();
+
+/** Decisions of routes that take whatever is asked of their virtual host. */
+const sameForPlain = new WeakSet<Decision>();
+
+/** Whether every plain request to the same virtual host is answered by this very decision. */
+export function isSameForPlain(decision: Decision): boolean {
+  return sameForPlain.has(decision);
+}
 
 /** Decides one request by its authority, path, method and headers. An absent `request` is taken as `GET /`. */
 export function decideHttp(table: RouteTable, connection: Connection, context: HttpContext): Decision {
@@ -80,7 +89,11 @@ export function followRoute(
         const verdict = corsVerdict(route.cors, call);
         if (verdict.kind === 'preflight') return preflight(plan, verdict.headers);
       }
-      return forwardCall(plan, action, route, call);
+      const decision = forwardCall(plan, action, route, call);
+      if (decision === plan.decision && !plan.dynamic && route.cors === undefined) {
+        if (route === virtualHost.routes[0] && acceptsAnyPath(route.accepts)) sameForPlain.add(decision);
+      }
+      return decision;
     }
   }
 }
