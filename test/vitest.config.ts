@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    setupFiles: ['test/seed.ts'],
     reporters: ['default', 'json'],
     outputFile: { json: 'node_modules/.vitest-results.json' },
   },
