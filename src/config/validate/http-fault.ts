@@ -1,26 +1,7 @@
+import { GRPC_STATUS } from '../../core/match/grpc-status.ts';
 import type { HTTPFaultFields } from '../schema/virtual-service.ts';
 import type { Report } from './problem.ts';
 import { validateDuration } from './time.ts';
-
-const GRPC_STATUSES: ReadonlySet<string> = new Set([
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'UNAUTHENTICATED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]);
 
 export function validateHttpFault(report: Report, field: string, fault: HTTPFaultFields | undefined): void {
   if (fault === undefined) return;
@@ -69,7 +50,7 @@ export function httpStatusProblem(status: number): string | undefined {
 }
 
 export function grpcStatusProblem(status: string): string | undefined {
-  return GRPC_STATUSES.has(status)
+  return GRPC_STATUS.has(status)
     ? undefined
     : `${JSON.stringify(status)} is not the name of a gRPC status, such as NOT_FOUND`;
 }

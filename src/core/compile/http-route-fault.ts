@@ -1,29 +1,7 @@
 import { parseDurationMs } from '../match/duration.ts';
+import { GRPC_STATUS } from '../match/grpc-status.ts';
 import type { FaultPolicy } from '../model/decision.ts';
 import type { HTTPFaultInjection, HTTPMirrorPolicy, HTTPRoute, Percent } from '../model/virtual-service.ts';
-
-/** gRPC status codes by name. */
-const GRPC_STATUS: ReadonlyMap<string, number> = new Map(
-  [
-    'OK',
-    'CANCELLED',
-    'UNKNOWN',
-    'INVALID_ARGUMENT',
-    'DEADLINE_EXCEEDED',
-    'NOT_FOUND',
-    'ALREADY_EXISTS',
-    'PERMISSION_DENIED',
-    'RESOURCE_EXHAUSTED',
-    'FAILED_PRECONDITION',
-    'ABORTED',
-    'OUT_OF_RANGE',
-    'UNIMPLEMENTED',
-    'INTERNAL',
-    'UNAVAILABLE',
-    'DATA_LOSS',
-    'UNAUTHENTICATED',
-  ].map((name, code) => [name, code]),
-);
 
 /** Istio's `TranslateFault`. An absent percentage means the deprecated `percent` for a delay and never for an abort. */
 export function translateFault(fault: HTTPFaultInjection | undefined): FaultPolicy | undefined {
