@@ -1,0 +1,162 @@
+import * as http from 'node:http';
+import type { Connection } from '../core/model/connection.ts';
+import { DECIDED, type DecidedSocket } from './decided-socket.ts';
+import { destinationOf, httpConnection, type NodeAgent, type NodeRequest } from './http-connection.ts';
+import { failClosed, GovernedRequest, isGoverned } from './http-governed.ts';
+import type { HttpPools } from './http-pools.ts';
+import { CALL_OPTIONS, type CallOptions, type Guard, type RequestVerdict, type SeamName } from './seam.ts';
+import { dialledAddress } from './socket-lookup.ts';
+
+type Options = Record<PropertyKey, unknown>;
+type AddRequest = NodeAgent['addRequest'];
+
+/** Where nearly all requests are decided: when they are handed to their agent, before any socket exists. */
+export function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest): AddRequest {
+  return function addRequest(this: NodeAgent, request, options, ...legacy) {
+    const pass = (): void => original.call(this, request, options, ...legacy);
+    if (!guard.active || isGoverned(request, guard)) {
+      pass();
+      return;
+    }
+    let forwarded = false;
+    try {
+      pools.seen(this);
+      const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
+      decideRequest({
+        guard,
+        pools,
+        agent: this,
+        request,
+        options: fields,
+        forward: (o) => {
+          forwarded = true;
+          original.call(this, request, o);
+        },
+      });
+    } catch (error) {
+      // Node's own complaint, or that of the application's agent: thrown on as it would have been.
+      if (forwarded) throw error;
+      if (guard.seamFailed('http', error)) failClosed(guard, request, error);
+      else pass();
+    }
+  };
+}
+
+/** `addRequest(request, host, port, localAddress)`, which very old agents still call. */
+function legacyOptions(host: string, [port, localAddress]: readonly unknown[]): Options {
+  return { host, port, localAddress };
+}
+
+interface AgentCall {
+  readonly guard: Guard;
+  readonly pools: HttpPools;
+  readonly agent: NodeAgent;
+  readonly request: NodeRequest;
+  readonly options: Options;
+  readonly forward: (options: Options) => void;
+}
+
+function decideRequest(call: AgentCall): void {
+  const { agent, request, options, forward } = call;
+  const destination = destinationOf(agent, options);
+  const secure = request.protocol === 'https:';
+  if (typeof destination.socketPath === 'string' && destination.socketPath !== '') {
+    decideUnix(call, destination.socketPath);
+    return;
+  }
+  const connection = httpConnection(request, destination, secure);
+  if (!connection) {
+    // Node refuses this port by itself, with its own error.
+    forward(options);
+    return;
+  }
+  ask(call, secure ? 'https' : 'http', connection);
+}
+
+/** Asks, and carries the answer out; when the address has to be known first, resolves and asks again. */
+function ask(call: AgentCall, seam: SeamName, connection: Connection & { host: string }): void {
+  const { guard, request, options } = call;
+  const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
+  const governed = new GovernedRequest(guard, request, seam, connection, wishes);
+  const verdict = guard.request(connection, seam, wishes);
+  if (verdict.kind === 'proceed') forwardLater(call, governed, verdict);
+  else if (verdict.kind !== 'resolve') governed.settle(verdict);
+  else {
+    const release = holdBack(request);
+    dialledAddress(connection.host, options['lookup'], (error, address) => {
+      const pinned = address === undefined ? connection : { ...connection, address };
+      const second = error ? failedLookup(error) : guard.request(pinned, seam, wishes);
+      if (!release()) return;
+      if (second.kind === 'proceed') forwardLater(call, governed, second, address);
+      else if (second.kind !== 'resolve') governed.settle(second);
+    });
+  }
+}
+
+function failedLookup(error: Error): { kind: 'fail'; error: Error } {
+  return { kind: 'fail', error };
+}
+
+function forwardLater(
+  call: AgentCall,
+  governed: GovernedRequest,
+  { plan, exchange, wait }: Extract<RequestVerdict, { kind: 'proceed' }>,
+  address?: string,
+): void {
+  governed.proceed(plan, exchange);
+  const { connection } = governed;
+  const mark = call.pools.mark(connection as Connection & { host: string }, plan, address);
+  const go = (): void => call.forward(withMark(call.options, mark));
+  if (plan.delayMs === undefined && !wait) {
+    go();
+    return;
+  }
+  const release = holdBack(call.request);
+  const start = (): void => void (release() && go());
+  const enter = (): void => (wait ? wait(start) : start());
+  if (plan.delayMs === undefined) enter();
+  else setTimeout(enter, plan.delayMs);
+}
+
+/**
+ * Until it is released, a request that the application gives up is over at once: Node by itself would wait for the
+ * connection that it is not going to get. Gives whether the request is still wanted.
+ */
+function holdBack(request: NodeRequest): () => boolean {
+  const destroy: (error?: Error) => NodeRequest = request.destroy.bind(request);
+  let waiting = true;
+  const destroyWaiting = (error?: Error): NodeRequest => {
+    destroy(error);
+    if (waiting) finishDestroyed(request);
+    waiting = false;
+    return request;
+  };
+  Object.defineProperty(request, 'destroy', { value: destroyWaiting, writable: true, configurable: true });
+  return () => {
+    const wanted = waiting;
+    waiting = false;
+    Reflect.deleteProperty(request, 'destroy');
+    return wanted;
+  };
+}
+
+/** The application gave up before there was a connection: Node tells it so as soon as it is handed none. */
+function finishDestroyed(request: NodeRequest): void {
+  http.ClientRequest.prototype.onSocket.call(request, null as never);
+}
+
+/** The options are Node's own copy, made for this request: a field may be put on them, which a spread would cost. */
+function withMark(options: Options, mark: DecidedSocket): Options {
+  if (!Object.isExtensible(options)) return { ...options, [DECIDED]: mark };
+  options[DECIDED] = mark;
+  return options;
+}
+
+function decideUnix({ guard, request, options, forward }: AgentCall, path: string): void {
+  const verdict = guard.unixSocket(path, 'unix');
+  if (verdict.kind !== 'fail') {
+    forward(options);
+    return;
+  }
+  new GovernedRequest(guard, request, 'unix', { host: path, port: 0 }, undefined).settle(verdict);
+}

@@ -1,0 +1,60 @@
+import { httpConnection, type NodeRequest } from './http-connection.ts';
+import { failClosed, GovernedRequest, governedBy } from './http-governed.ts';
+import { LocalReplySocket } from './local-reply.ts';
+import type { Guard } from './seam.ts';
+import { isFailingSocket } from './socket-failure.ts';
+import { recordsOf } from './socket-records.ts';
+
+/** The catch-all: requests without an agent, and agents with an `addRequest` of their own (ws, duck-typed agents). */
+export function governOnSocket(guard: Guard, original: NodeRequest['onSocket']): NodeRequest['onSocket'] {
+  return function onSocket(this: NodeRequest, socket: unknown, error?: Error | null): void {
+    const mine = governedBy(this).find((governed) => governed.guard === guard);
+    if (mine?.settled && !ownSocket(socket)) {
+      discard(socket);
+      return;
+    }
+    if (!guard.active || mine || error || !socket) {
+      original.call(this, socket, error);
+      return;
+    }
+    try {
+      if (decideOnSocket(guard, this, socket)) original.call(this, socket, error);
+      else discard(socket);
+    } catch (failure) {
+      if (guard.seamFailed('http', failure)) {
+        discard(socket);
+        failClosed(guard, this, failure);
+      } else original.call(this, socket, error);
+    }
+  };
+}
+
+/** The request's own socket, made by the application or its agent: it can be refused, but no longer routed. */
+function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): boolean {
+  const known = recordsOf(guard).get(socket);
+  const secure = known ? known.transport === 'tls' : request.protocol === 'https:';
+  if (known?.path !== undefined) return true;
+  const destination = known
+    ? { host: known.connection.host, port: known.connection.port, servername: known.connection.sni ?? '' }
+    : { host: request.host, port: request.protocol === 'https:' ? 443 : 80 };
+  const connection = httpConnection(request, destination, secure);
+  if (!connection) return true;
+  const governed = new GovernedRequest(guard, request, secure ? 'https' : 'http', connection, undefined);
+  const verdict = guard.request(connection, secure ? 'https' : 'http');
+  if (verdict.kind === 'resolve') return true;
+  if (verdict.kind === 'proceed') {
+    governed.proceed(verdict.plan, verdict.exchange);
+    return true;
+  }
+  governed.settle(verdict);
+  return false;
+}
+
+/** Sockets that settle a request here, as opposed to one that a pool or the application delivers. */
+function ownSocket(socket: unknown): boolean {
+  return socket === null || socket === undefined || socket instanceof LocalReplySocket || isFailingSocket(socket);
+}
+
+function discard(socket: unknown): void {
+  (socket as { destroy?: () => void } | null)?.destroy?.();
+}
