@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import { applyHeaderOperations, withAuthority, type HeaderList } from '../upstream/header-operations.ts';
 import type { NodeRequest } from './http-connection.ts';
+import { addGoverned, governedBy } from './http-governed-by.ts';
 import { observeRequest, observeResponse } from './http-exchange.ts';
 import { headersOf, renderedHeaders, sameHeaders, unrenderedHeaders } from './http-headers.ts';
 import { RequestMirrors } from './http-mirror.ts';
@@ -12,20 +13,6 @@ import { RequestTimeout } from './http-timeout.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
 import { failingSocket } from './socket-failure.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, SeamName } from './seam.ts';
-
-const GOVERNED: unique symbol = Symbol('sidecarless.governed');
-
-type Bearer = NodeRequest & { [GOVERNED]?: GovernedRequest[] };
-
-/** All guards that decided this request; usually one. */
-export function governedBy(request: NodeRequest): readonly GovernedRequest[] {
-  return (request as Bearer)[GOVERNED] ?? [];
-}
-
-/** Whether `guard` decided this request already. */
-export function isGoverned(request: NodeRequest, guard: Guard): boolean {
-  return governedBy(request).some((governed) => governed.guard === guard);
-}
 
 /** One HTTP/1 request under one guard: what was decided, and what is still to be done to it. */
 export class GovernedRequest {
@@ -54,9 +41,7 @@ export class GovernedRequest {
     this.seam = seam;
     this.connection = connection;
     this.call = call;
-    const bearer = request as Bearer;
-    if (bearer[GOVERNED]) bearer[GOVERNED].push(this);
-    else bearer[GOVERNED] = [this];
+    addGoverned(request, this);
   }
 
   /** The request goes on. What changes it is done when its head is rendered, for headers may still be set. */

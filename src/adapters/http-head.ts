@@ -1,5 +1,5 @@
 import type { NodeRequest } from './http-connection.ts';
-import { governedBy } from './http-governed.ts';
+import { governedBy } from './http-governed-by.ts';
 
 /** Rendering the head is the last moment to change it. */
 export function governHead(original: NodeRequest['_implicitHeader']): NodeRequest['_implicitHeader'] {

@@ -1,5 +1,6 @@
 import { httpConnection, type NodeRequest } from './http-connection.ts';
-import { failClosed, GovernedRequest, governedBy } from './http-governed.ts';
+import { failClosed, GovernedRequest } from './http-governed.ts';
+import { governedBy } from './http-governed-by.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { Guard } from './seam.ts';
 import { isFailingSocket } from './socket-failure.ts';

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { RetryPolicy } from '../core/model/decision.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { RetryState, type TryOutcome } from '../upstream/retry.ts';
-import { governedBy } from './http-governed.ts';
+import { governedBy } from './http-governed-by.ts';
 import type { NodeRequest } from './http-connection.ts';
 import { serializeReply } from './local-reply.ts';
 

@@ -3,7 +3,7 @@ import { IncomingMessage } from 'node:http';
 import type { HeaderOperation } from '../core/model/decision.ts';
 import { applyHeaderOperations, fromRawHeaders } from '../upstream/header-operations.ts';
 import type { NodeRequest } from './http-connection.ts';
-import { governedBy } from './http-governed.ts';
+import { governedBy } from './http-governed-by.ts';
 
 let watching = false;
 
