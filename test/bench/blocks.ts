@@ -1,0 +1,60 @@
+/** Blocks of requests, timed, and what the rounds of several variants have in common. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { BenchClient, Load } from './clients.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+export interface Block {
+  /** Processor time of this process for one request, in microseconds. */
+  readonly cpu: number;
+  /** Milliseconds of one request. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Sends `count` requests after a warm-up, `width` at a time. What was garbage before is not on its account. */
+export async function runBlock(client: BenchClient, load: Load, count: number): Promise<Block> {
+  const width = load === '50 in flight' ? 50 : 1;
+  await send(client, width, new Float64Array(Math.max(width * 2, Math.ceil(count / 5))));
+  collectGarbage();
+  const durations = new Float64Array(count);
+  const before = process.cpuUsage();
+  await send(client, width, durations);
+  const { user, system } = process.cpuUsage(before);
+  durations.sort();
+  return { cpu: (user + system) / count, p50: quantile(durations, 0.5), p99: quantile(durations, 0.99) };
+}
+
+async function send(client: BenchClient, width: number, durations: Float64Array): Promise<void> {
+  let next = 0;
+  const loop = async (): Promise<void> => {
+    while (next < durations.length) {
+      const index = next;
+      next += 1;
+      const started = performance.now();
+      await client.send();
+      durations[index] = performance.now() - started;
+    }
+  };
+  await Promise.all(Array.from({ length: width }, loop));
+}
+
+/** Of sorted numbers. */
+export function quantile(sorted: ArrayLike<number>, at: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))] ?? Number.NaN;
+}
+
+/** Median and quartiles, as `1.02 (1.00-1.05)`. */
+export function spread(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, median, high] = [0.25, 0.5, 0.75].map((at) => quantile(sorted, at).toFixed(2));
+  return `${median} (${low}-${high})`;
+}
+
+/** The order of the variants moves with each round, so that none always runs after the same one. */
+export function inOrder<T>(variants: readonly T[], round: number): readonly T[] {
+  const rotated = variants.map((_, index) => variants[(index + round) % variants.length]!);
+  return round % 2 === 0 ? rotated : rotated.reverse();
+}
