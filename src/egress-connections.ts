@@ -20,6 +20,7 @@ import { deniedError, denyDecision, type Denials } from './upstream/denial.ts';
 import type { EndpointHealth } from './upstream/endpoint-health.ts';
 import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
 import { needsEndpoint } from './upstream/plan-request.ts';
+import type { UpstreamTarget } from './upstream/request-plan.ts';
 import { isListedSocket } from './upstream/unix-sockets.ts';
 
 /** What the answers for requests and for connections have in common. */
@@ -80,10 +81,12 @@ export class EgressConnections {
     if (exchange) exchange.destination = forward.destinations[0];
     const full = this.#tcpOverflow(connection, forward, exchange);
     if (full) return full;
-    // HTTP is routed request by request; the socket only has to be admitted.
-    if (forward.action === 'allow' || forward.seenAs === 'http')
-      return { kind: 'proceed', decision, ...(exchange && { exchange }) };
+    if (forward.action === 'allow') return { kind: 'proceed', decision, ...(exchange && { exchange }) };
     const random = this.#options.random ?? Math.random;
+    if (forward.seenAs === 'http') {
+      const target = this.#targetOfService(forward, connection, random);
+      return { kind: 'proceed', decision, ...(exchange && { exchange }), ...(target && { target }) };
+    }
     const destination = drawDestination(forward.destinations, random);
     const upstream = destination?.upstream;
     const endpoint = upstream && pickEndpoint(upstream, this.#health, random);
@@ -104,6 +107,22 @@ export class EgressConnections {
       ...(target && { target }),
       ...(forward.idleTimeoutMs !== undefined && { idleTimeoutMs: forward.idleTimeoutMs }),
     };
+  }
+
+  /**
+   * HTTP is routed request by request. A connection whose requests nobody has announced (an HTTP/2 session, a program
+   * that makes its own sockets) leads to the service that was dialled, as the policy describes it.
+   */
+  #targetOfService(
+    { destinations, reason, tunnel }: Forward,
+    connection: Connection,
+    random: () => number,
+  ): UpstreamTarget | undefined {
+    const upstream = destinations.length === 1 ? destinations[0]?.upstream : undefined;
+    if (!upstream || (reason !== 'destination' && upstream.host !== connection.host)) return undefined;
+    const endpoint = pickEndpoint(upstream, this.#health, random);
+    if (!endpoint && needsEndpoint(upstream)) return undefined;
+    return targetOf(upstream, endpoint, connection, connection.host, tunnel);
   }
 
   /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */

@@ -2,7 +2,14 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
 import { canonicalHost } from '../core/index.ts';
-import { CALL_OPTIONS, type AddressGround, type CallOptions, type Guard, type SeamName } from './seam.ts';
+import {
+  CALL_OPTIONS,
+  type AddressGround,
+  type CallOptions,
+  type Guard,
+  type SeamName,
+  type UpstreamTarget,
+} from './seam.ts';
 import {
   isImplicitHost,
   snapshotConnectArguments,
@@ -101,18 +108,15 @@ function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot):
 /** A request seam decided already: only the addresses are left. */
 function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot, decided: DecidedSocket): Dial {
   const { target, connection } = decided;
-  if (target?.tls && !(socket instanceof tls.TLSSocket)) {
-    const error = new Error(
-      `this agent makes its own sockets: TLS cannot be originated towards ${target.host}:${target.port}`,
-    );
-    return { kind: 'refuse', error: guard.internalError(error), host: decided.host, port: decided.port };
-  }
+  if (target?.tls && !(socket instanceof tls.TLSSocket))
+    return refuseOrigination(guard, target, decided.host, decided.port);
   if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
   return dialTo(guard, socket, options, {
     connection: connection as Connection & { host: string },
     host: target?.host ?? decided.host,
     port: target?.port ?? decided.port,
     ground: target ? 'target' : 'request',
+    target,
   });
 }
 
@@ -130,8 +134,12 @@ function decideConnection(
     return { kind: 'refuse', error: verdict.error, host: typeof host === 'string' ? host : 'localhost', port };
   }
   if (verdict.kind === 'resolve') return dialTo(guard, socket, options, { connection, host, port, ground: 'address' });
-  const { target, exchange } = verdict;
-  if (exchange && !recordsOf(guard).takeExpected(host, port)) observeSocket(guard, socket, exchange);
+  const { exchange } = verdict;
+  // The requests of a pool are routed one by one, and this connection is for those that stay where they were going.
+  const expected = recordsOf(guard).takeExpected(host, port);
+  const target = expected && verdict.decision.seenAs === 'http' ? undefined : verdict.target;
+  if (exchange && !expected) observeSocket(guard, socket, exchange);
+  if (target?.tls && !(socket instanceof tls.TLSSocket)) return refuseOrigination(guard, target, host, port);
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
   if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
   return dialTo(guard, socket, options, {
@@ -139,7 +147,15 @@ function decideConnection(
     host: target?.host ?? host,
     port: target?.port ?? port,
     ground: target ? 'target' : 'name',
+    target,
   });
+}
+
+function refuseOrigination(guard: Guard, target: UpstreamTarget, host: string, port: number): Dial {
+  const error = new Error(
+    `the program makes this socket itself: TLS cannot be originated towards ${target.host}:${target.port}`,
+  );
+  return { kind: 'refuse', error: guard.internalError(error), host, port };
 }
 
 interface Destination {
@@ -147,13 +163,15 @@ interface Destination {
   readonly host: string;
   readonly port: number;
   readonly ground: AddressGround;
+  readonly target?: UpstreamTarget | undefined;
 }
 
 /** The canonical form is what was decided, and so it is what is dialled. */
 function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, destination: Destination): Dial {
-  const { connection, host, port, ground } = destination;
+  const { connection, host, port, ground, target } = destination;
   const admitted = new Set<string>();
-  recordsOf(guard).set(socket, { connection, transport: connection.transport ?? 'tcp', admitted });
+  const transport = connection.transport ?? 'tcp';
+  recordsOf(guard).set(socket, { connection, transport, admitted, ...(target && { target }) });
   const admit = (address: string): void => void admitted.add(`${address} ${port}`);
   const dialled = dialledHost(host);
   const dial = bare({ ...options, path: undefined, host: dialled, port });

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { DecidedSocket } from './decided-socket.ts';
-import type { Guard } from './seam.ts';
+import type { Guard, UpstreamTarget } from './seam.ts';
 
 /** What a socket was dialled to, by the application's own word. */
 export interface SocketRecord {
@@ -10,6 +10,8 @@ export interface SocketRecord {
   /** Addresses (`ip port`) that were admitted for this attempt: the handle below dials no other. */
   readonly admitted: Set<string>;
   readonly path?: string;
+  /** Where it was led instead. */
+  readonly target?: UpstreamTarget;
 }
 
 /** Where each live socket leads, as far as this guard saw it being dialled. Holds no socket alive. */

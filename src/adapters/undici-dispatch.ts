@@ -8,7 +8,6 @@ import { CALL_OPTIONS } from './seam.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
 import { mirrorTo } from './mirror-connection.ts';
 import { dialledAddress } from './socket-lookup.ts';
-import { recordsOf } from './socket-records.ts';
 import { discardBody } from './undici-body.ts';
 import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
 import type { AgentClass, DispatchOptions, Handler } from './undici-dispatcher.ts';
@@ -177,7 +176,6 @@ export class UndiciDispatches {
     if (plan.mirrors.length > 0 && token !== true) this.#openMirrors(send, options, token);
     this.#tokens.set(options, token);
     if (target === undefined && address === undefined) {
-      recordsOf(this.#guard).expect(connection.host, connection.port);
       return this.#pass(token, () => call.dispatch(options, handler));
     }
     const detour = { connection, ...(target && { target }), ...(address !== undefined && { address }) };

@@ -7,6 +7,7 @@ import { UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatch } from './undici-dispatch.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
+import { recordsOf } from './socket-records.ts';
 import { closeDeniedUndiciSockets } from './undici-sockets.ts';
 import { observeUnseen } from './undici-unseen.ts';
 
@@ -50,8 +51,15 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
+/** Where a Client of undici is about to connect. */
+interface ConnectParams {
+  readonly hostname: string;
+  readonly protocol: string;
+  readonly port: string | number;
+}
+
 /**
- * Two channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
+ * Channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
  * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
  */
 function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: PatchRegistry): void {
@@ -66,6 +74,11 @@ function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: Patc
     const { current } = dispatches;
     if (current === undefined) observeUnseen(guard, request);
     else if (current !== true) governedBy.set(request, current);
+  });
+  // The socket that is dialled next is for requests that are decided, routed and logged one by one.
+  listen('undici:client:beforeConnect', (message) => {
+    const { hostname, protocol, port } = (message as { connectParams: ConnectParams }).connectParams;
+    recordsOf(guard).expect(hostname, Number(port) || (protocol === 'https:' ? 443 : 80));
   });
   listen('undici:client:sendHeaders', (message) => {
     const { request, socket } = message as { request: object; socket: object };
