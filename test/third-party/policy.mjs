@@ -1,3 +1,5 @@
+import { PROTOCOLS } from './servers/protocols.mjs';
+
 /** The mesh config that the clients run under: YAML, with the ports of the day. */
 export function policy(servers) {
   const { http, https, h2c } = servers;
@@ -14,9 +16,10 @@ export function policy(servers) {
       'STATIC',
     ),
     serviceEntry('grpc', 'grpc.mesh.test', [{ number: h2c.port, name: 'grpc', protocol: 'GRPC' }], 'DNS'),
-    ...['redis', 'postgres', 'mysql', 'smtp', 'mqtt', 'silent'].map((name) =>
-      serviceEntry(name, `${name}.mesh.test`, [{ number: servers[name].port, name: 'tcp', protocol: 'TCP' }], 'DNS'),
-    ),
+    ...Object.entries(PROTOCOLS).map(([name, protocol]) => {
+      const port = { number: servers[name].port, name: protocol.toLowerCase(), protocol };
+      return serviceEntry(name, `${name}.mesh.test`, [port], 'DNS');
+    }),
     {
       apiVersion: 'networking.istio.io/v1',
       kind: 'VirtualService',
@@ -64,7 +67,7 @@ export function policy(servers) {
   return documents.map((document) => JSON.stringify(document)).join('\n---\n');
 }
 
-function serviceEntry(name, host, ports, resolution) {
+export function serviceEntry(name, host, ports, resolution) {
   const endpoints = resolution === 'STATIC' ? { endpoints: [{ address: '127.0.0.1' }] } : {};
   return {
     apiVersion: 'networking.istio.io/v1',

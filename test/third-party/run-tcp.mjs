@@ -1,31 +1,56 @@
 /** The scenarios of clients of other protocols. */
-import { check, denied, evidence, noLeak, scenario } from './scenarios.mjs';
+import { writeFileSync } from 'node:fs';
+import { serviceEntry } from './policy.mjs';
+import { check, denied, noLeak, scenario } from './scenarios.mjs';
+import { PROTOCOLS } from './servers/protocols.mjs';
 
 const ports = JSON.parse(process.env.MATRIX_PORTS);
 
 export async function runTcp(client) {
-  const { call, slow } = await client.open();
+  const { call, slow, steady, pool } = await client.open();
   const host = client.host ?? `${client.server}.mesh.test`;
-  await scenario('allowed', async () => {
-    if (client.connectOnly) {
-      // Whatever became of its greeting: it did reach the server, which the parent looks at.
-      const error = await call(host, ports[client.server]).then(
-        () => undefined,
-        (thrown) => thrown,
-      );
-      check(evidence(error) === undefined, 'was denied');
-    } else await call(host, ports[client.server]);
-  });
+  const port = ports[client.server];
+  await scenario('allowed', () => call(host, port).then(() => undefined));
   await scenario('denied', () => denied(() => call('denied.mesh.test', ports.forbidden), client));
   await scenario('no leak', () =>
-    noLeak(() => call('denied.mesh.test', ports.forbidden), client.connectOnly ? 5 : 100, client),
+    noLeak(() => call('denied.mesh.test', ports.forbidden), client.denials ?? 500, client),
   );
+  await scenario('allowed by an update', () => recovers(client, { call, steady, pool }, ports.later[client.server]));
   if (slow)
     await scenario('timeout', async () => {
-      const error = await slow(host, ports[client.server]).then(
+      const error = await slow(host, port).then(
         () => undefined,
         (thrown) => thrown,
       );
       check(error?.code === 14 && /upstream request timeout/.test(error.message), `ended with ${error?.message}`);
     });
+}
+
+/** What was denied works once the policy admits it; a client that connects again by itself needs no help. */
+async function recovers(client, { call, steady, pool }, port) {
+  const host = 'later.mesh.test';
+  await denied(() => call(host, port), client);
+  const waiting = steady?.(host, port);
+  const kept = pool?.(host, port);
+  try {
+    if (kept) await denied(kept.ask, client);
+    if (waiting) {
+      const first = await Promise.race([waiting.done.then(() => 'done'), sleep(400)]);
+      check(first === undefined, 'was not denied');
+    }
+    const protocol = PROTOCOLS[client.server] ?? client.protocol;
+    const entry = serviceEntry('later', host, [{ number: port, name: 'later', protocol }], 'DNS');
+    writeFileSync(process.env.MATRIX_LATER_POLICY, JSON.stringify(entry));
+    await sleep(600);
+    await call(host, port);
+    await kept?.ask();
+    await waiting?.done;
+  } finally {
+    await kept?.close();
+    await waiting?.close();
+  }
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

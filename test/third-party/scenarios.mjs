@@ -53,12 +53,14 @@ export async function denied(run, { opaque = false } = {}) {
 
 export async function noLeak(run, times, { leavesTimers = false } = {}) {
   const ignored = leavesTimers ? ['Immediate', 'Timeout'] : ['Immediate'];
-  const count = () => process.getActiveResourcesInfo().filter((name) => !ignored.includes(name)).length;
+  const resources = () => process.getActiveResourcesInfo().filter((name) => !ignored.includes(name)).length;
+  const listeners = () => process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0);
+  const count = () => resources() + listeners();
   await run().catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   const before = count();
   for (let index = 0; index < times; index += 1) await run().catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, 100));
   const after = count();
-  check(after <= before + 3, `${after - before} resources more after ${times} denials`);
+  check(after <= before + 3, `${after - before} resources and listeners more after ${times} denials`);
 }

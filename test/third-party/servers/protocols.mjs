@@ -1,19 +1,56 @@
-/** A server for each protocol that is not HTTP. */
-import { createServer } from 'node:net';
+/** A server for each protocol that is not HTTP, by the first label of the name under which clients dial it. */
+import { amqp } from './amqp.mjs';
+import { kafka } from './kafka.mjs';
+import { ldap } from './ldap.mjs';
+import { plain, secure } from './listen.mjs';
+import { mongodb } from './mongodb.mjs';
 import { mqtt } from './mqtt.mjs';
 import { mysql } from './mysql.mjs';
 import { postgres } from './postgres.mjs';
 import { redis } from './redis.mjs';
 import { smtp } from './smtp.mjs';
+import { ssh } from './ssh.mjs';
 
-export function protocolServers() {
+/** As what the mesh config declares each: those of TLS speak it from the first byte. */
+export const PROTOCOLS = {
+  redis: 'TCP',
+  rediss: 'TLS',
+  postgres: 'TCP',
+  mysql: 'TCP',
+  smtp: 'TCP',
+  smtps: 'TLS',
+  mqtt: 'TCP',
+  mqtts: 'TLS',
+  mongodb: 'TCP',
+  mongodbs: 'TLS',
+  kafka: 'TCP',
+  kafkas: 'TLS',
+  amqp: 'TCP',
+  amqps: 'TLS',
+  ldap: 'TCP',
+  ldaps: 'TLS',
+  ssh: 'TCP',
+};
+
+export function protocolServers(certificate, kafkaName) {
   return {
-    redis: createServer(redis),
-    postgres: createServer(postgres),
-    mysql: createServer(mysql),
-    smtp: createServer(smtp),
-    mqtt: createServer(mqtt),
-    // Accepts and says nothing: enough to see whether a client that speaks something else got through.
-    silent: createServer((socket) => socket.on('error', () => undefined)),
+    redis: plain(redis()),
+    rediss: secure(redis(), certificate),
+    // These begin TLS when they are asked to.
+    postgres: plain(postgres(certificate)),
+    mysql: plain(mysql(certificate)),
+    smtp: plain(smtp(certificate)),
+    smtps: secure(smtp(), certificate),
+    mqtt: plain(mqtt()),
+    mqtts: secure(mqtt(), certificate),
+    mongodb: plain(mongodb()),
+    mongodbs: secure(mongodb(), certificate),
+    kafka: plain(kafka(kafkaName ?? 'kafka.mesh.test')),
+    kafkas: secure(kafka(kafkaName ?? 'kafkas.mesh.test'), certificate),
+    amqp: plain(amqp()),
+    amqps: secure(amqp(), certificate),
+    ldap: plain(ldap(certificate)),
+    ldaps: secure(ldap(), certificate),
+    ssh: plain(ssh()),
   };
 }
