@@ -204,6 +204,11 @@ export class EgressGuard implements Guard {
     this.#journal.whenIdle(callback);
   }
 
+  /** What is still under way is told of now; what comes later, to nobody. */
+  close(): void {
+    this.#journal.close();
+  }
+
   ended(exchange: Exchange): void {
     this.#health.ended(exchange);
     this.#limits.leave(exchange);

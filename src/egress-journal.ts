@@ -6,6 +6,13 @@ import type { EgressMetrics } from './telemetry/metrics.ts';
 import { newExchange } from './telemetry/new-exchange.ts';
 import type { Warnings } from './upstream/warnings.ts';
 
+/** Journals with something in them: when the process ends, what is still under way is told of. */
+const kept = new Set<EgressJournal>();
+
+const endAll = (): void => {
+  for (const journal of kept) journal.endOpen();
+};
+
 /** Who is told of what, and what is still under way. INVARIANT: whoever is told and breaks, breaks nothing here. */
 export class EgressJournal {
   readonly #mode: 'enforce' | 'report';
@@ -15,6 +22,7 @@ export class EgressJournal {
   /** Under way, and watched. */
   readonly #open = new Set<Exchange>();
   #idle: (() => void) | undefined;
+  #kept = false;
 
   constructor(
     mode: 'enforce' | 'report',
@@ -33,17 +41,43 @@ export class EgressJournal {
     if (this.#observers.length === 0 && !channelsObserved()) return undefined;
     const exchange = newExchange(connection, decision, seam, layer);
     this.#open.add(exchange);
+    if (!this.#kept) this.#keep();
     exchange.wouldDeny = decision.action === 'deny' && this.#mode === 'report' ? true : undefined;
     for (const observer of this.#observers) this.tell(() => observer.onDecision?.(exchange));
     this.tell(() => channelObserver.onDecision?.(exchange));
     return exchange;
   }
 
+  /** What was ended before, with the process or the egress, is not told of again. */
   end(exchange: Exchange): void {
-    this.#open.delete(exchange);
+    if (!this.#open.delete(exchange)) return;
     for (const observer of this.#observers) this.tell(() => observer.onEnd(exchange));
     this.tell(() => channelObserver.onEnd(exchange));
     if (this.#open.size === 0) this.#idle?.();
+  }
+
+  /** Ends what is still under way, as if its client had gone (Envoy: DC). Its seam's own end comes too late. */
+  endOpen(): void {
+    for (const exchange of this.#open) {
+      exchange.endedAt ??= performance.now();
+      if (exchange.layer === 'http' && exchange.responseCode === 0 && exchange.responseFlags === '')
+        exchange.responseFlags = 'DC';
+      this.end(exchange);
+    }
+  }
+
+  /** Nothing more is going to be told. */
+  close(): void {
+    this.endOpen();
+    kept.delete(this);
+    if (kept.size === 0) process.off('exit', endAll);
+  }
+
+  /** First, so that sinks that are emptied at the exit have all of it. */
+  #keep(): void {
+    this.#kept = true;
+    if (kept.size === 0) process.prependListener('exit', endAll);
+    kept.add(this);
   }
 
   /** In report mode: what would have been denied. */

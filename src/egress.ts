@@ -119,6 +119,7 @@ export function createEgress(options: EgressOptions): Egress {
       for (const observer of observers) silently(() => observer.flush?.());
       return new Promise((resolve) => {
         guard.whenIdle(() => {
+          guard.close();
           for (const observer of observers) silently(() => observer.close?.());
           resolve();
         });

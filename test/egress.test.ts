@@ -64,6 +64,22 @@ describe('installing', () => {
     expect(() => other.install()).toThrow(EgressError);
   });
 
+  it('closes with a line for a connection that stays open, and none after it', async () => {
+    const lines: string[] = [];
+    const egress = createEgress({
+      meshConfig: mesh(REGISTRY_ONLY, serviceEntry('db.example.com', database.port, 'TCP')),
+      accessLog: { to: (line) => lines.push(line), format: '%UPSTREAM_CLUSTER_RAW%' },
+    });
+    egress.install();
+    const socket = net.connect({ host: 'db.example.com', port: database.port, lookup: lookupTo('127.0.0.1') });
+    await new Promise((resolve) => socket.once('connect', resolve));
+    await egress.close();
+    const line = `outbound|${database.port}||db.example.com`;
+    expect(lines).toEqual([line]);
+    await new Promise((resolve) => socket.once('close', resolve).destroy());
+    expect(lines).toEqual([line]);
+  });
+
   it('verifies each client layer', async () => {
     const egress = install(mesh('outboundTrafficPolicy: {mode: ALLOW_ANY}'), { mode: 'report' });
     const { ok, layers } = await egress.verify();

@@ -28,7 +28,7 @@ beforeAll(async () => {
     silent: true,
   });
   register = join(folder, 'register.cjs');
-  server = http.createServer((_request, response) => response.end('hello'));
+  server = http.createServer((request, response) => void (request.url === '/wait' || response.end('hello')));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
   write(
@@ -87,6 +87,17 @@ describe('a program that is not changed', () => {
     expect(code).toBe(0);
     const lines = readFileSync(log, 'utf8').trim().split('\n');
     expect(lines.map((line) => / (\d{3}) /.exec(line)?.[1]).sort()).toEqual(['200', '502']);
+  });
+
+  it('has a line for everything when it ends at once: what was denied, and what was under way', async () => {
+    const log = join(folder, 'exit.log');
+    const program = `
+      const http = require('node:http');
+      http.get({ host: 'localhost', port: ${port}, path: '/wait' }).on('finish', () =>
+        http.get({ host: '127.0.0.1', port: ${port} }).on('error', () => process.exit(3)));`;
+    expect((await run(program, { SIDECARLESS_ACCESS_LOG: log })).code).toBe(3);
+    const lines = readFileSync(log, 'utf8').trim().split('\n');
+    expect(lines.map((line) => /" (\d+ \S+) /.exec(line)?.[1]).sort()).toEqual(['0 DC', '502 -']);
   });
 
   it('is let through in report mode', async () => {

@@ -69,8 +69,6 @@ export class AccessLog implements ExchangeObserver {
   readonly #format: AccessLogFormatter;
   readonly #omitQuery: boolean;
   readonly #bypassed: boolean;
-  /** Connections, which may outlive the log. */
-  readonly #open = new Set<Exchange>();
 
   constructor(to: AccessLogSink | AccessLogFunction, format: AccessLogFormatter, options: AccessLogOptions = {}) {
     this.#sink = typeof to === 'function' ? undefined : to;
@@ -85,13 +83,8 @@ export class AccessLog implements ExchangeObserver {
     return this.failures + (this.#sink?.dropped ?? 0);
   }
 
-  onDecision(exchange: Exchange): void {
-    if (exchange.layer === 'tcp') this.#open.add(exchange);
-  }
-
   /** INVARIANT: never throws, whatever the exchange holds and the function does. */
   onEnd(exchange: Exchange): void {
-    this.#open.delete(exchange);
     try {
       if (exchange.decision.reason === 'not_captured' && !this.#bypassed) return;
       const line = this.#format(this.#omitQuery ? new QuerylessEntry(exchange) : new ExchangeEntry(exchange));
@@ -106,12 +99,7 @@ export class AccessLog implements ExchangeObserver {
     this.#sink?.flush();
   }
 
-  /** Connections that are still open get their line now. */
   close(): void {
-    for (const exchange of this.#open) {
-      exchange.endedAt ??= performance.now();
-      this.onEnd(exchange);
-    }
     this.#sink?.close();
   }
 }

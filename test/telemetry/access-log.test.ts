@@ -98,18 +98,6 @@ describe('one line per exchange', () => {
     expect(createAccessLog(false, { ...mesh, accessLogFile: '/dev/stdout' })).toBeUndefined();
   });
 
-  it('is written at the end of the log for connections that are still open', () => {
-    const lines: string[] = [];
-    const log = createAccessLog({ to: (line) => lines.push(line), format: '%UPSTREAM_CLUSTER_RAW%' }, mesh);
-    const [first, second] = [stopped(refused), stopped(refused)];
-    log?.onDecision(first);
-    log?.onDecision(second);
-    log?.onEnd(first);
-    expect(lines).toHaveLength(1);
-    log?.close();
-    expect(lines).toEqual(['BlackHoleCluster', 'BlackHoleCluster']);
-  });
-
   it('never throws into the application', async () => {
     const throwing = createAccessLog(() => {
       throw new Error('sink');
