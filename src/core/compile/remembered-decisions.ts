@@ -1,8 +1,11 @@
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
 
+/** The requests for which an answer holds: all there can be, or those that only routes with conditions would tell apart. */
+export type SameRequests = 'all' | 'plain';
+
 /** All that the answer to a connection hangs on, and the answer. */
-interface Remembered {
+export interface Remembered {
   readonly port: number;
   readonly address: string | undefined;
   readonly transport: Connection['transport'];
@@ -10,6 +13,7 @@ interface Remembered {
   readonly sni: string | undefined;
   readonly authority: string | undefined;
   readonly hasRequest: boolean;
+  readonly requests: SameRequests;
   readonly decision: Decision;
   /** Another connection to the same host. */
   readonly next: Remembered | undefined;
@@ -23,14 +27,14 @@ const MISSES = 65_536;
 
 /**
  * Answers that were given before, by the host that was dialled: a service talks to few hosts, and to them often. Frozen
- * decisions only, and only where the fields compared here decide alone: no ALPN, and an SNI and an authority that are the
- * host itself. Whether the request has a say is for the caller to know, before it adds and before it believes.
+ * decisions only, and only where the fields compared here decide alone: no ALPN, and an SNI and an authority that name the
+ * host itself. Which requests have no say is for the caller to know, before it adds and before it believes.
  */
 export class RememberedDecisions {
   readonly #byHost = new Map<string, Remembered>();
   #misses = 0;
 
-  find(connection: Connection): Decision | undefined {
+  find(connection: Connection): Remembered | undefined {
     const { host, port, address, transport, protocol, sni, authority, request, alpn } = connection;
     if (host === undefined || alpn !== undefined) return undefined;
     const hasRequest = request !== undefined;
@@ -44,22 +48,33 @@ export class RememberedDecisions {
         entry.sni === sni &&
         entry.authority === authority
       ) {
-        return entry.decision;
+        return entry;
       }
     }
     return undefined;
   }
 
-  add(connection: Connection, decision: Decision): void {
+  add(connection: Connection, decision: Decision, requests: SameRequests): void {
     const { host, port, address, transport, protocol, sni, authority, request, alpn } = connection;
     if (typeof host !== 'string' || host.length > 255 || alpn !== undefined) return;
-    if ((sni !== undefined && sni !== host) || (authority !== undefined && authority !== host)) return;
+    if ((sni !== undefined && sni !== host) || (authority !== undefined && !namesHost(authority, host))) return;
     if (decision.reason === 'invalid_connection' || !Object.isFrozen(decision)) return;
     const hasRequest = request !== undefined;
     const others = this.#byHost.get(host);
     if (others === undefined && !this.#hasRoom()) return;
     const next = lengthOf(others) < CONNECTIONS ? others : undefined;
-    this.#byHost.set(host, { port, address, transport, protocol, sni, authority, hasRequest, decision, next });
+    this.#byHost.set(host, {
+      port,
+      address,
+      transport,
+      protocol,
+      sni,
+      authority,
+      hasRequest,
+      requests,
+      decision,
+      next,
+    });
   }
 
   #hasRoom(): boolean {
@@ -70,6 +85,11 @@ export class RememberedDecisions {
     this.#byHost.clear();
     return true;
   }
+}
+
+/** `host` or `host:port`: what a client sends that says nothing else. */
+function namesHost(authority: string, host: string): boolean {
+  return authority === host || (authority.length <= host.length + 6 && authority.startsWith(`${host}:`));
 }
 
 function lengthOf(entry: Remembered | undefined): number {

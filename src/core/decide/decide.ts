@@ -1,4 +1,5 @@
 import { compileMeshConfig, type CompiledMesh } from '../compile/compile-mesh.ts';
+import type { SameRequests } from '../compile/remembered-decisions.ts';
 import type { Connection } from '../model/connection.ts';
 import type { Decision } from '../model/decision.ts';
 import type { MeshConfig } from '../model/mesh-config.ts';
@@ -11,6 +12,7 @@ import { denyInvalid, denyLoop, internalError, notCaptured } from './plain-answe
 import { isPlainRequest } from './http-call.ts';
 import { isSameForPlain } from './http-route.ts';
 import { findChain } from './sidecar.ts';
+import { isSameForAllInside } from './tls-route.ts';
 
 /**
  * What Istio's sidecar (or gateway, for a workload of type `router`) would do with a connection or request, and who said so.
@@ -52,22 +54,29 @@ function isProxyPort({ mesh, listeners }: CompiledMesh, port: number): boolean {
   return (port === mesh.proxyListenPort || port === mesh.proxyInboundListenPort) && !listeners.has(port);
 }
 
-/** An answer that was given before holds for every connection of the same kind, and for every plain request on it. */
+/** An answer that was given before holds for every connection of the same kind, and for the requests that it was given for. */
 function recall(connection: Connection, mesh: CompiledMesh): Decision | undefined {
-  const decision = mesh.remembered.find(connection);
-  if (decision === undefined || connection.request === undefined) return decision;
-  return isPlainRequest(connection.request) ? decision : undefined;
+  const remembered = mesh.remembered.find(connection);
+  if (remembered === undefined) return undefined;
+  const { request, authority } = connection;
+  if (request === undefined || remembered.requests === 'all') return remembered.decision;
+  return isPlainRequest(request, authority) ? remembered.decision : undefined;
 }
 
 function decideAnew(connection: Connection, mesh: CompiledMesh): Decision {
   const decision = decideCompiled(connection, mesh);
-  if (mesh.scope.type === 'sidecar' && isMemorable(connection, decision)) mesh.remembered.add(connection, decision);
+  const requests = mesh.scope.type === 'sidecar' ? sameRequests(connection, decision) : undefined;
+  if (requests !== undefined) mesh.remembered.add(connection, decision, requests);
   return decision;
 }
 
-/** Whether every plain request on such a connection, if it carries any, is answered by this very decision. */
-function isMemorable({ request, transport, protocol }: Connection, decision: Decision): boolean {
-  if (request === undefined) return true;
-  if (transport === 'tls' || (protocol !== undefined && protocol !== 'http1')) return false;
-  return isSameForPlain(decision) && isPlainRequest(request);
+/** Which requests on such a connection, if it carries any, are answered by this very decision; undefined: maybe no other. */
+function sameRequests(
+  { request, transport, protocol, authority }: Connection,
+  decision: Decision,
+): SameRequests | undefined {
+  if (request === undefined) return 'all';
+  if (transport === 'tls') return isSameForAllInside(decision) ? 'all' : undefined;
+  if (protocol !== undefined && protocol !== 'http1') return undefined;
+  return isSameForPlain(decision) && isPlainRequest(request, authority) ? 'plain' : undefined;
 }

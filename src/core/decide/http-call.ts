@@ -149,9 +149,9 @@ export function readCall(
 
 /**
  * Whether an HTTP/1.1 request goes on as it came, to the host that its connection names: only a route that asks for a path, a
- * method or a header tells such requests apart.
+ * method or a header tells such requests apart. `authority`: that of the connection, which a Host header may repeat.
  */
-export function isPlainRequest(request: HttpRequest): boolean {
+export function isPlainRequest(request: HttpRequest, authority: string | undefined): boolean {
   if (typeof request !== 'object' || request === null) return false;
   const { method, path } = request;
   if (method !== 'GET' && (method === 'CONNECT' || !HTTP1_METHODS.has(method))) return false;
@@ -159,7 +159,13 @@ export function isPlainRequest(request: HttpRequest): boolean {
   const question = path.indexOf('?');
   if (question >= 0 && !isTarget(path, question)) return false;
   const { host, contentType, forwardedProto, upgrade, hasEnvoyHeader } = scanHeaders(request.headers);
-  if (host !== undefined || upgrade !== undefined || forwardedProto !== undefined || hasEnvoyHeader) return false;
+  if (
+    (host !== undefined && host !== authority) ||
+    upgrade !== undefined ||
+    forwardedProto !== undefined ||
+    hasEnvoyHeader
+  )
+    return false;
   return contentType === undefined || !contentType.startsWith('application/grpc');
 }
 

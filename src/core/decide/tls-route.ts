@@ -5,6 +5,14 @@ import type { Decision } from '../model/decision.ts';
 import { decideTlsRequest, governsTlsRequests } from './http-tls-request.ts';
 import { decideTcp } from './tcp-route.ts';
 
+/** Answers to TLS which nobody looks into: they hold whatever the request inside is. */
+const sameForAll = new WeakSet<Decision>();
+
+/** Whether every request inside such a TLS connection is answered by this very decision. */
+export function isSameForAllInside(decision: Decision): boolean {
+  return sameForAll.has(decision);
+}
+
 /**
  * The answer to TLS. A proxy sees no further; an application's own library also sees the request, so with
  * `tlsRequests: 'govern'` the `http` routes for the service that was dialled hold inside TLS too. They do not widen: only
@@ -14,7 +22,11 @@ export function decideTls(chain: FilterChain, connection: Connection, port: numb
   const decision = decideTcp(chain, true, port, mesh);
   if (connection.request === undefined || decision.action === 'deny') return decision;
   chain.tlsContext ??= contextOf(chain, port, mesh);
-  if (chain.tlsContext === 'opaque') return decision;
+  if (chain.tlsContext === 'opaque') {
+    // An answer belongs to its chain, and nobody's chain is shared by those who have a rule for what is inside.
+    sameForAll.add(decision);
+    return decision;
+  }
   const { service, context } = chain.tlsContext;
   return decideTlsRequest(mesh.scope, service, connection, context) ?? decision;
 }

@@ -45,6 +45,9 @@ const REQUESTS: readonly (HttpRequest | undefined)[] = [
   { method: 'BREW', path: '/', headers: {} },
   { method: 'POST', path: '/', headers: { 'content-type': 'application/grpc' } },
   { method: 'GET', path: '/', headers: { Host: 'plain.example.com' } },
+  { method: 'GET', path: '/', headers: { host: 'plain.example.com:80' } },
+  { method: 'GET', path: '/', headers: { host: 'routed.example.com:443', accept: '*/*' } },
+  { method: 'GET', path: '/plain', headers: { host: 'routed.example.com' } },
   { method: 'GET', path: '/', headers: { 'X-Envoy-Max-Retries': '3' } },
   { method: 'GET', path: '/', headers: { connection: 'upgrade', upgrade: 'tls/1.0' } },
 ];
@@ -65,6 +68,12 @@ function connections(): Connection[] {
       }
       made.push({ host, port: 80, protocol: 'grpc', ...(request && { request }) });
       made.push({ host, port: 443, transport: 'tls', ...(request && { request }) });
+      for (const authority of [host, `${host}:443`, `${host}:`, 'plain.example.com', 'routed.example.com:443']) {
+        for (const protocol of ['http1', 'http2'] as const) {
+          const inside = { transport: 'tls', protocol, authority, sni: host.toLowerCase() } as const;
+          made.push({ host, port: 443, ...inside, ...(request && { request }) });
+        }
+      }
     }
     for (const sni of [host, 'plain.example.com']) made.push({ host, port: 443, transport: 'tls', sni });
     made.push({ host, port: 443, transport: 'tls', alpn: ['istio'] }, { host, address: '203.0.113.7', port: 443 });
