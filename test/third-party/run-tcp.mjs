@@ -13,7 +13,9 @@ export async function runTcp(client) {
   await scenario('allowed', () => call(host, port).then(() => undefined));
   await scenario('denied', () => denied(() => call('denied.mesh.test', ports.forbidden), client));
   await scenario('no leak', () =>
-    noLeak(() => call('denied.mesh.test', ports.forbidden), client.denials ?? 500, client),
+    noLeak(() => call('denied.mesh.test', ports.forbidden), client.denials ?? 500, {
+      refused: () => call('refused.mesh.test', ports.refused),
+    }),
   );
   await scenario('allowed by an update', () => recovers(client, { call, steady, pool }, ports.later[client.server]));
   if (slow)
@@ -39,7 +41,7 @@ async function recovers(client, { call, steady, pool }, port) {
       check(first === undefined, 'was not denied');
     }
     const protocol = PROTOCOLS[client.server] ?? client.protocol;
-    const entry = serviceEntry('later', host, [{ number: port, name: 'later', protocol }], 'DNS');
+    const entry = serviceEntry('later', host, [{ number: port, name: 'later', protocol }]);
     writeFileSync(process.env.MATRIX_LATER_POLICY, JSON.stringify(entry));
     await sleep(600);
     await call(host, port);

@@ -1,18 +1,26 @@
-/** What every client is put to, and how it is judged. What each scenario came to is in `results`. */
+/** How every client is judged. What each scenario came to is in `results`. */
+export { noLeak } from './leaks.mjs';
+
 export const results = {};
 export const uncaught = [];
 process.on('uncaughtException', (error) => uncaught.push(String(error.stack)));
 process.on('unhandledRejection', (error) => uncaught.push(String(error?.stack ?? error)));
+process.on('warning', (warning) => {
+  if (warning.name === 'MaxListenersExceededWarning') uncaught.push(String(warning.stack));
+});
 
+/** A result is `pass`, `fail: why`, or `not supported: why`; a word in brackets behind `pass` tells more. */
 export async function scenario(name, run) {
-  const clock = AbortSignal.timeout(20_000);
-  const late = new Promise((_, reject) =>
-    clock.addEventListener('abort', () => reject(new Error('took longer than 20 s'))),
-  );
+  let clock;
+  const late = new Promise((_, reject) => {
+    clock = setTimeout(() => reject(new Error('took longer than 30 s')), 30_000);
+  });
   try {
     results[name] = (await Promise.race([run(), late])) ?? 'pass';
   } catch (error) {
     results[name] = `fail: ${error?.message ?? error}`;
+  } finally {
+    clearTimeout(clock);
   }
 }
 
@@ -20,47 +28,49 @@ export function check(condition, message) {
   if (!condition) throw new Error(message);
 }
 
+/** The error that a call fails with. */
+export async function failureOf(run) {
+  try {
+    await run();
+  } catch (error) {
+    return error ?? new Error('failed with nothing');
+  }
+  throw new Error('did not fail');
+}
+
 /** Where the denial is found in what the client threw: the error itself, below it, or in its words only. */
 export function evidence(error) {
+  return findDenial(error)?.where;
+}
+
+/** Where clients put what went wrong below them. */
+const PLACES = ['cause', 'reason', 'error', 'originalError', 'detail', 'raw', 'description', 'context', 'statusText'];
+
+function findDenial(error) {
   const seen = new Set();
   const queue = [[error, 'error']];
   while (queue.length > 0) {
     const [one, where] = queue.shift();
     if (typeof one !== 'object' || one === null || seen.has(one)) continue;
     seen.add(one);
-    if (one.code === 'ERR_EGRESS_DENIED') return where;
-    for (const key of ['cause', 'reason', 'error', 'originalError', 'detail', 'raw', 'description'])
-      queue.push([one[key], 'cause']);
+    if (one.code === 'ERR_EGRESS_DENIED') return { where, error: one };
+    for (const key of PLACES) queue.push([one[key], 'cause']);
     for (const nested of Array.isArray(one.errors) ? one.errors : []) queue.push([nested, 'cause']);
     for (const server of one.reason?.servers?.values?.() ?? []) queue.push([server.error, 'cause']);
   }
-  for (const one of seen) if (/ERR_EGRESS_DENIED/.test(`${one.message} ${one.details ?? ''}`)) return 'message';
+  for (const one of seen) {
+    const words = `${one.message} ${one.details ?? ''}`;
+    if (/ERR_EGRESS_DENIED/.test(words)) return { where: 'message', error: { message: words } };
+  }
   return undefined;
 }
 
-export async function denied(run, { opaque = false } = {}) {
-  let error;
-  try {
-    await run();
-  } catch (thrown) {
-    error = thrown;
-  }
-  check(error !== undefined, 'was not denied');
-  const where = evidence(error);
-  check(where !== undefined || opaque, `failed without naming the denial: ${error?.code} ${error?.message}`);
-  return `pass (${where ?? 'an error without a reason, as this client gives'})`;
-}
-
-export async function noLeak(run, times, { leavesTimers = false } = {}) {
-  const ignored = leavesTimers ? ['Immediate', 'Timeout'] : ['Immediate'];
-  const resources = () => process.getActiveResourcesInfo().filter((name) => !ignored.includes(name)).length;
-  const listeners = () => process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0);
-  const count = () => resources() + listeners();
-  await run().catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const before = count();
-  for (let index = 0; index < times; index += 1) await run().catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const after = count();
-  check(after <= before + 3, `${after - before} resources and listeners more after ${times} denials`);
+/** `host` must be in the words of the denial, for clients that keep nothing else. */
+export async function denied(run, { opaque = false, host } = {}) {
+  const error = await failureOf(run).catch(() => check(false, 'was not denied'));
+  const found = findDenial(error);
+  check(found !== undefined || opaque, `failed without naming the denial: ${error?.code} ${error?.message}`);
+  if (found && host)
+    check(found.error.message.includes(host), `the denial does not name ${host}: ${found.error.message}`);
+  return `pass (${found?.where ?? 'an error without a reason, as this client gives'})`;
 }

@@ -76,8 +76,6 @@ function ioredis(name, server, more) {
   return {
     name,
     server,
-    // One for each connection that fails, by whatever cause.
-    leavesTimers: true,
     open: async () => {
       const { default: Redis } = await import('ioredis');
       return {

@@ -33,7 +33,7 @@ export const nodeClients = [
   },
   {
     name: 'http2',
-    server: 'h2c',
+    server: 'grpc',
     protocol: 'GRPC',
     host: 'grpc.mesh.test',
     layer: 'http2 stream',
@@ -55,7 +55,7 @@ export const nodeClients = [
   },
   {
     name: '@grpc/grpc-js',
-    server: 'h2c',
+    server: 'grpc',
     protocol: 'GRPC',
     host: 'grpc.mesh.test',
     layer: 'http2 stream',

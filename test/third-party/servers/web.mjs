@@ -1,73 +1,68 @@
-/** HTTP/1, WebSocket and gRPC servers: each tells what it saw. */
+/** HTTP/1 and HTTP/2 servers, with and without TLS: each answers with what it saw, in the form that the client expects. */
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { createServer as createHttp2 } from 'node:http2';
-import { createHash } from 'node:crypto';
+import { createServer as createHttp2, createSecureServer as createHttp2s } from 'node:http2';
+import { grpcServer, grpcTlsServer } from './grpc.mjs';
+import { forwardProxy } from './proxy.mjs';
+import { engineIo, greetSocketIo } from './socket-io.mjs';
+import { acceptWebSocket, textFrame } from './web-socket.mjs';
 
 export function webServers({ key, cert }) {
   return {
     http: web(createHttp),
     https: web((listener) => createHttps({ key, cert }, listener)),
-    h2c: grpcServer(),
+    h2: web(createHttp2),
+    h2s: web((listener) => createHttp2s({ key, cert, allowHTTP1: true }, listener)),
+    grpc: grpcServer(),
+    grpcs: grpcTlsServer({ key, cert }),
+    proxy: forwardProxy(),
   };
 }
 
-/** Answers with what it saw, as JSON; upgrades to WebSocket; `/slow` never answers. */
+/** `/slow` never answers; what a path asks for may stand behind whatever prefix a scenario needs. */
 function web(create) {
   const server = create((request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
+    request.on('error', () => undefined);
     request.on('end', () => {
       const { method, url, headers } = request;
-      const seen = { method, url, headers, body: Buffer.concat(chunks).toString() };
-      server.record.requests.push(seen);
+      const body = Buffer.concat(chunks).toString();
+      server.record.requests.push({ method, url, headers, body });
       if (url.startsWith('/slow')) return;
-      if (url.startsWith('/events')) {
-        response.setHeader('content-type', 'text/event-stream');
-        response.write('data: hello\n\n');
-        return;
-      }
-      if (url.includes('list-type=2')) {
-        response.setHeader('content-type', 'application/xml');
-        response.end('<?xml version="1.0"?><ListBucketResult><Name>b</Name><KeyCount>0</KeyCount></ListBucketResult>');
-        return;
-      }
-      response.setHeader('content-type', 'application/json');
-      response.setHeader('x-upstream', '1');
-      response.end(
-        JSON.stringify({ id: 'it', object: 'thing', method, url, host: headers.host, added: headers['x-added'] }),
-      );
+      const [contentType, text] = answerTo({ method, url, headers, body });
+      response.setHeader('content-type', contentType);
+      if (url.includes('/events')) response.write(text);
+      else if (text !== undefined) response.end(text);
     });
   });
   server.on('upgrade', (request, socket) => {
-    server.record.requests.push({ method: request.method, url: request.url, headers: request.headers });
-    const accept = createHash('sha1').update(
-      `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
-    );
+    const { method, url, headers } = request;
+    server.record.requests.push({ method, url, headers });
     socket.on('error', () => undefined);
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept.digest('base64')}\r\n\r\n`,
-    );
-    socket.write(Buffer.from([0x81, 5, ...Buffer.from('hello')]));
+    if (url.startsWith('/slow')) return;
+    acceptWebSocket(socket, headers['sec-websocket-key']);
+    if (url.includes('EIO=')) greetSocketIo(socket);
+    else socket.write(textFrame('hello'));
   });
+  server.on('sessionError', () => undefined);
   return server;
 }
 
-/** gRPC without a schema: echoes the one message it gets. */
-function grpcServer() {
-  const server = createHttp2();
-  server.on('stream', (stream, headers) => {
-    server.record.requests.push({ method: headers[':method'], url: headers[':path'], headers });
-    stream.on('error', () => undefined);
-    if (headers[':path'].includes('Slow')) return;
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    stream.on('end', () => {
-      if (stream.destroyed) return;
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-      stream.end(Buffer.concat(chunks));
-    });
-  });
-  return server;
+function answerTo({ method, url, headers, body }) {
+  if (url.includes('EIO=')) return ['text/plain', engineIo(method, url)];
+  if (url.includes('/events')) return ['text/event-stream', 'data: hello\n\n'];
+  if (url.includes('list-type=2'))
+    return [
+      'application/xml',
+      '<?xml version="1.0"?><ListBucketResult><Name>b</Name><KeyCount>0</KeyCount></ListBucketResult>',
+    ];
+  if (url.includes('/chat/completions') && body.includes('"stream":true'))
+    return ['text/event-stream', `data: ${JSON.stringify(chatChunk('hello'))}\n\ndata: [DONE]\n\n`];
+  const host = headers.host ?? headers[':authority'];
+  return ['application/json', JSON.stringify({ id: 'it', object: 'thing', method, url, host })];
+}
+
+function chatChunk(content) {
+  return { id: 'it', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content } }] };
 }
