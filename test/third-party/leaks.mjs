@@ -72,6 +72,7 @@ function standing(signal, agents) {
     'listeners of the signal': getEventListeners(signal, 'abort').length,
     'listeners of agents': sum(agents.map(listeners)),
     'entries of agents': sum(agents.map(held)),
-    resources: process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length,
+    // Timers are counted one by one.
+    resources: process.getActiveResourcesInfo().filter((name) => !/^(Immediate|Timeout)$/.test(name)).length,
   };
 }
