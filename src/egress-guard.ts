@@ -177,10 +177,12 @@ export class EgressGuard implements Guard {
   }
 
   admits(connection: Connection): boolean {
+    return this.mode === 'report' || this.wouldAdmit(connection);
+  }
+
+  wouldAdmit(connection: Connection): boolean {
     try {
-      return (
-        this.mode === 'report' || this.#policy.decideSocket(this.#policy.withWorkload(connection)).action !== 'deny'
-      );
+      return this.#policy.decideSocket(this.#policy.withWorkload(connection)).action !== 'deny';
     } catch (error) {
       return !this.seamFailed('net', error);
     }

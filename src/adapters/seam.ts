@@ -98,6 +98,8 @@ export interface Guard {
   address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict;
   /** Whether the policy of the moment admits what a pooled connection was opened for. Tells nobody. */
   admits(connection: Connection): boolean;
+  /** The same, whatever the mode: in report mode too it tells what is not admitted. */
+  wouldAdmit(connection: Connection): boolean;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */

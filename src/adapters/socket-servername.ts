@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
-import { failLater } from './socket-failure.ts';
+import { observeSocket } from './socket-exchange.ts';
+import { failLater, neverAnswer } from './socket-failure.ts';
 import { recordsOf, type SocketRecord } from './socket-records.ts';
 
 type SetServername = (this: TLSSocket, name: string) => void;
@@ -23,18 +25,43 @@ export function installServername(guard: Guard, patches: PatchRegistry): void {
 function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
   try {
     const own = recordsOf(guard).get(socket);
-    const below = recordsOf(guard).get((socket as unknown as { _parent?: unknown })._parent);
-    const record = own ?? below;
+    const parent = (socket as unknown as { _parent?: Socket | null })._parent ?? undefined;
+    const record = own ?? recordsOf(guard).get(parent);
     if (!record || record.path !== undefined || record.connection.sni === name || isTunnelled(guard, record, name))
       return;
-    const connection: Connection = { ...record.connection, transport: 'tls', sni: name };
     // The request seam decided this connection with its own view of the server name.
     if (own && own.connection.request === undefined && own.connection.protocol === 'http1') return;
+    const live = own ? socket : parent;
+    const address = live?.remoteAddress;
+    const connection: Connection = {
+      ...record.connection,
+      transport: 'tls',
+      sni: name,
+      ...(address !== undefined && { address }),
+    };
+    // The connection has its log line and its place among the limits already: only a refusal is told.
+    if (guard.wouldAdmit(connection)) return;
     const verdict = guard.connection(connection, 'tls');
-    if (verdict.kind === 'fail') failLater(socket, verdict.error);
+    if (verdict.kind === 'resolve') {
+      // The name alone is not admitted: its address must be.
+      if (live?.connecting === true) live.prependOnceListener('connect', () => refuseForeign(guard, socket, name));
+      return;
+    }
+    if (verdict.exchange) observeSocket(guard, socket, verdict.exchange);
+    if (verdict.kind === 'fail') refuse(socket, verdict.error);
   } catch (error) {
-    if (guard.seamFailed('tls', error)) failLater(socket, guard.internalError(error));
+    if (guard.seamFailed('tls', error)) refuse(socket, guard.internalError(error));
   }
+}
+
+/** The handshake is not begun: its first message would tell the name to a server that must not hear it. */
+function refuse(socket: TLSSocket, error: Error): void {
+  const internals = socket as unknown as { _start?: () => void };
+  const start = internals._start;
+  // A socket that dials by itself waits with it for `connect`.
+  if (start) socket.removeListener('connect', start);
+  internals._start = neverAnswer;
+  failLater(socket, error);
 }
 
 /**
@@ -43,5 +70,7 @@ function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
  */
 function isTunnelled(guard: Guard, record: SocketRecord, name: string): boolean {
   if (record.transport === 'tls' || record.connection.host === name) return false;
-  return [record.connection.port, 443].some((port) => guard.admits({ host: name, port, transport: 'tls', sni: name }));
+  return [record.connection.port, 443].some((port) =>
+    guard.wouldAdmit({ host: name, port, transport: 'tls', sni: name }),
+  );
 }
