@@ -9,7 +9,7 @@ import type {
 import type { LearnedNames } from './adapters/learned-names.ts';
 import { resetError } from './adapters/socket-failure.ts';
 import type { Connection } from './core/model/connection.ts';
-import type { Decision, Forward } from './core/model/decision.ts';
+import type { Decision, Forward, UpstreamCluster } from './core/model/decision.ts';
 import type { EgressJournal } from './egress-journal.ts';
 import type { GuardOptions } from './egress-options.ts';
 import { dependsOnRequest, needsAddress, type EgressPolicy } from './egress-policy.ts';
@@ -81,32 +81,31 @@ export class EgressConnections {
     if (exchange) exchange.destination = forward.destinations[0];
     const full = this.#tcpOverflow(connection, forward, exchange);
     if (full) return full;
-    if (forward.action === 'allow') return { kind: 'proceed', decision, ...(exchange && { exchange }) };
+    const { seenAs, destinations, idleTimeoutMs } = forward;
+    if (forward.action === 'allow')
+      return proceed(
+        decision,
+        destinations[0]?.upstream,
+        exchange,
+        undefined,
+        seenAs === 'http' ? undefined : idleTimeoutMs,
+      );
     const random = this.#options.random ?? Math.random;
-    if (forward.seenAs === 'http') {
-      const target = this.#targetOfService(forward, connection, random);
-      return { kind: 'proceed', decision, ...(exchange && { exchange }), ...(target && { target }) };
-    }
-    const destination = drawDestination(forward.destinations, random);
+    if (seenAs === 'http')
+      return proceed(decision, destinations[0]?.upstream, exchange, this.#targetOfService(forward, connection, random));
+    const destination = drawDestination(destinations, random);
     const upstream = destination?.upstream;
     const endpoint = upstream && pickEndpoint(upstream, this.#health, random);
     if (!upstream || (!endpoint && upstream.endpoints.length === 0 && needsEndpoint(upstream))) {
       const flags = upstream ? 'UH' : 'NC';
       if (exchange) exchange.responseFlags = flags;
-      const error = this.#denials.errorOf(connection, {
-        ...denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found'),
-      });
+      const decided = denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found');
+      const error = this.#denials.errorOf(connection, decided);
       return { kind: 'fail', error, ...observed };
     }
     const target = targetOf(upstream, endpoint, connection, undefined, forward.tunnel);
     if (exchange) exchange.destination = destination;
-    return {
-      kind: 'proceed',
-      decision,
-      ...(exchange && { exchange }),
-      ...(target && { target }),
-      ...(forward.idleTimeoutMs !== undefined && { idleTimeoutMs: forward.idleTimeoutMs }),
-    };
+    return proceed(decision, upstream, exchange, target, idleTimeoutMs);
   }
 
   /**
@@ -142,9 +141,9 @@ export class EgressConnections {
   address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
     if (this.#mode === 'report') return { kind: 'proceed' };
     if (ground === 'address' || ground === 'name') {
-      const decision = this.#policy.decideSocket({ ...connection, address });
+      const known = withAddress(connection, address);
+      const decision = this.#policy.decideSocket(known);
       if (decision.action === 'deny' && !dependsOnRequest(decision)) {
-        const known = { ...connection, address };
         return { kind: 'fail', error: this.#denials.errorOf(known, decision) };
       }
       if (ground === 'address') return { kind: 'proceed' };
@@ -160,7 +159,7 @@ export class EgressConnections {
       return { kind: 'proceed' };
     const why = `it resolves to ${address}, a ${kind} address that no rule names`;
     const decision = denyDecision('no_service_entry');
-    return { kind: 'fail', error: deniedError({ ...connection, address }, decision, undefined, why) };
+    return { kind: 'fail', error: deniedError(withAddress(connection, address), decision, undefined, why) };
   }
 
   unixSocket(path: string, seam: SeamName): ConnectionVerdict {
@@ -183,4 +182,37 @@ export class EgressConnections {
   #exchange(connection: Connection, decision: Decision, seam: SeamName): Exchange | undefined {
     return this.#policy.isProbe(connection) ? undefined : this.#journal.begin(connection, decision, seam, 'tcp');
   }
+}
+
+/** Assigned one by one: a spread of fields that may be absent costs more than the decision. */
+function proceed(
+  decision: Decision,
+  upstream: UpstreamCluster | undefined,
+  exchange: Exchange | undefined,
+  target?: UpstreamTarget,
+  idleTimeoutMs?: number,
+): ConnectionVerdict {
+  const verdict: Mutable<Extract<ConnectionVerdict, { kind: 'proceed' }>> = { kind: 'proceed', decision };
+  if (upstream) verdict.connectTimeoutMs = upstream.connectTimeoutMs;
+  if (exchange) verdict.exchange = exchange;
+  if (target) verdict.target = target;
+  if (idleTimeoutMs !== undefined) verdict.idleTimeoutMs = idleTimeoutMs;
+  return verdict;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The same connection with an address. Field by field, always in the same order: a spread would make a slow object. */
+function withAddress(connection: Connection, address: string): Connection {
+  const { host, port, transport, protocol, sni, alpn, authority, request, workload } = connection;
+  const known: Mutable<Connection> = { port, address };
+  if (host !== undefined) known.host = host;
+  if (transport !== undefined) known.transport = transport;
+  if (protocol !== undefined) known.protocol = protocol;
+  if (sni !== undefined) known.sni = sni;
+  if (alpn !== undefined) known.alpn = alpn;
+  if (authority !== undefined) known.authority = authority;
+  if (request !== undefined) known.request = request;
+  if (workload !== undefined) known.workload = workload;
+  return known;
 }

@@ -101,7 +101,10 @@ export class EgressDeniedError extends EgressError {
   }
 }
 
-/** The timeout of a VirtualService route passed before response headers arrived. */
+/**
+ * The timeout of a VirtualService route passed before response headers arrived, or, as the `cause` of Node's ETIMEDOUT, the
+ * connect timeout of a cluster.
+ */
 export class EgressTimeoutError extends EgressError {
   override readonly name: string = 'EgressTimeoutError';
   declare readonly code: 'ERR_EGRESS_TIMEOUT';
@@ -111,7 +114,7 @@ export class EgressTimeoutError extends EgressError {
   /** That of ETIMEDOUT. */
   readonly errno: number = -110;
   readonly syscall: string = 'connect';
-  /** Milliseconds, from the route. */
+  /** Milliseconds, from the route or the cluster. */
   readonly timeoutMs: number;
   declare readonly decision: Decision | undefined;
 

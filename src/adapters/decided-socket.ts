@@ -26,6 +26,8 @@ export interface DecidedSocket {
   readonly target?: UpstreamTarget;
   /** The route's retries, where they are carried out by the connection itself. */
   readonly retry?: ConnectionRetry;
+  /** Milliseconds, of the cluster; absent: the target's, or none. */
+  readonly connectTimeoutMs?: number;
   /** The one address for which the request was decided; the name is not resolved again. */
   readonly address?: string;
 }

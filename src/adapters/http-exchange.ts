@@ -2,9 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { errorMonitor } from 'node:events';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
-import { findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
-import { describeSocket, isConnectError, isTlsError } from './socket-exchange.ts';
+import { connectFailureDetails, describeSocket, isConnectError, isRefusal, isTlsError } from './socket-exchange.ts';
 
 /**
  * Fills in the exchange of one HTTP/1 request. It only listens: no listener of its kind changes what Node does (an
@@ -59,12 +58,12 @@ export function observeResponse(exchange: Exchange, response: IncomingMessage): 
 /** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
   const exhausted = exchange.responseFlags === 'URX';
-  if (findEgressError(error) || (exchange.responseFlags !== '' && !exhausted)) return;
+  if (isRefusal(error) || (exchange.responseFlags !== '' && !exhausted)) return;
   if (request.res !== undefined && request.res !== null) exchange.responseFlags = 'UPE';
   else if (isConnectError(error)) {
     exchange.responseFlags = 'UF';
     exchange.responseCode = 503;
-    exchange.responseCodeDetails = 'upstream_reset_before_response_started{remote_connection_failure}';
+    exchange.responseCodeDetails = connectFailureDetails(error);
     if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code}:${error.message}`;
   } else if (error.code === 'ECONNRESET') {
     exchange.responseFlags = request.destroyed && error.message === 'socket hang up' && request.aborted ? 'DC' : 'UC';

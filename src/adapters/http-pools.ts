@@ -49,12 +49,13 @@ export class HttpPools {
     host: string,
     port: number,
     transport: 'tcp' | 'tls',
-    { target, retries, nextTarget }: RequestPlan,
+    { destination, target, retries, nextTarget }: RequestPlan,
     address: string | undefined,
   ): DecidedSocket {
     const { generation } = this.#guard;
     const policy = retries && address === undefined && retriesAnswers(retries) ? retries : undefined;
-    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''} ${policy ? JSON.stringify(policy) : ''}`;
+    const connectTimeoutMs = destination?.upstream?.connectTimeoutMs;
+    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''} ${policy ? JSON.stringify(policy) : ''} ${connectTimeoutMs ?? ''}`;
     const known = this.#marks.get(key);
     if (known) return known;
     if (this.#marks.size >= MAX_MARKS) this.#marks.clear();
@@ -65,6 +66,7 @@ export class HttpPools {
       host,
       port,
       ...(target && { target }),
+      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
       ...(address !== undefined && { address }),
       ...(policy && { retry: { policy, nextTarget: nextTarget ?? (() => undefined) } }),
     });

@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { errorMonitor } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
-import { addFlag, describeSocket } from './socket-exchange.ts';
+import { addFlag, connectFailureDetails, describeSocket, isRefusal } from './socket-exchange.ts';
 import { readStreamHeaders } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
 import { hiddenField } from './hidden-field.ts';
@@ -81,10 +80,12 @@ function count(stream: Stream, exchange: Exchange): void {
 }
 
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
-  if (findEgressError(error) || exchange.responseFlags !== '') return;
+  if (isRefusal(error) || exchange.responseFlags !== '') return;
   if (exchange.responseHeaders !== undefined) return addFlag(exchange, 'UPE');
   const connecting = error.syscall === 'connect' || error.syscall === 'getaddrinfo';
   addFlag(exchange, connecting ? 'UF' : 'UC');
   exchange.responseCode = 503;
-  exchange.responseCodeDetails = `upstream_reset_before_response_started{${connecting ? 'remote_connection_failure' : 'connection_termination'}}`;
+  exchange.responseCodeDetails = connecting
+    ? connectFailureDetails(error)
+    : 'upstream_reset_before_response_started{connection_termination}';
 }

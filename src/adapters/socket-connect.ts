@@ -117,6 +117,8 @@ function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot,
     port: target?.port ?? decided.port,
     ground: target ? 'target' : 'request',
     target,
+    timeoutMs: decided.connectTimeoutMs ?? target?.cluster.connectTimeoutMs,
+    secure: target?.tls !== undefined,
   });
 }
 
@@ -148,6 +150,7 @@ function decideConnection(
     port: target?.port ?? port,
     ground: target ? 'target' : 'name',
     target,
+    timeoutMs: verdict.connectTimeoutMs,
   });
 }
 
@@ -164,14 +167,19 @@ interface Destination {
   readonly port: number;
   readonly ground: AddressGround;
   readonly target?: UpstreamTarget | undefined;
+  /** For each address, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** TLS is originated on this socket. */
+  readonly secure?: boolean;
 }
 
 /** The canonical form is what was decided, and so it is what is dialled. */
 function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, destination: Destination): Dial {
-  const { connection, host, port, ground, target } = destination;
+  const { connection, host, port, ground, target, timeoutMs, secure = false } = destination;
   const admitted = new Set<string>();
   const transport = connection.transport ?? 'tcp';
-  recordsOf(guard).set(socket, { connection, transport, admitted, ...(target && { target }) });
+  const attempt = timeoutMs === undefined ? undefined : { timeoutMs, secure };
+  recordsOf(guard).set(socket, { connection, transport, admitted, target, attempt });
   const admit = (address: string): void => void admitted.add(`${address} ${port}`);
   const dialled = dialledHost(host);
   const dial = bare({ ...options, path: undefined, host: dialled, port });

@@ -1,7 +1,7 @@
 import { errorMonitor } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { findEgressError } from '../errors.ts';
+import { EgressError, findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
 
 /** Fills in the exchange of one TCP or TLS connection, by listening only. One per connection, at its end. */
@@ -50,6 +50,22 @@ export function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
   return /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code);
 }
 
+/** A cluster's connect timeout passed: the error is Node's ETIMEDOUT, its cause tells. A denial is described elsewhere. */
+export function isConnectTimeout(error: unknown): boolean {
+  return !(error instanceof EgressError) && findEgressError(error)?.code === 'ERR_EGRESS_TIMEOUT';
+}
+
+/** This package's own refusal, which was described when it was decided. */
+export function isRefusal(error: unknown): boolean {
+  return findEgressError(error) !== undefined && !isConnectTimeout(error);
+}
+
+/** Envoy's word for why no connection came about. */
+export function connectFailureDetails(error: unknown): string {
+  const reason = isConnectTimeout(error) ? 'connection_timeout' : 'remote_connection_failure';
+  return `upstream_reset_before_response_started{${reason}}`;
+}
+
 /** The connection was never there: refused, unreachable, name not found, or its TLS failed. */
 export function isConnectError(error: NodeJS.ErrnoException): boolean {
   return (
@@ -62,7 +78,7 @@ export function isConnectError(error: NodeJS.ErrnoException): boolean {
 
 /** Envoy tries a TCP upstream once and says so: `UF,URX`. A denial was described when it was decided. */
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
-  if (findEgressError(error) || exchange.responseFlags !== '' || !isConnectError(error)) return;
+  if (isRefusal(error) || exchange.responseFlags !== '' || !isConnectError(error)) return;
   exchange.responseFlags = 'UF,URX';
   if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code}:${error.message}`;
 }

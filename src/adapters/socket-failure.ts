@@ -1,5 +1,7 @@
 import * as net from 'node:net';
 import * as tls from 'node:tls';
+import { getSystemErrorMap } from 'node:util';
+import { EgressTimeoutError } from '../errors.ts';
 
 /** On connect options: this socket must never connect. Anyone may set it; it only ever takes a connection away. */
 export const NEVER_CONNECT: unique symbol = Symbol('sidecarless.never-connect');
@@ -59,4 +61,30 @@ export function failLater(socket: net.Socket, error: Error, delayMs = 0): void {
 /** What a client sees when a sidecar closes the connection on it. */
 export function resetError(cause: Error): NodeJS.ErrnoException {
   return Object.assign(new Error('read ECONNRESET', { cause }), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
+}
+
+/** libuv's number for an error on this platform, as a handle reports it: negative. */
+export function systemError(name: string): number {
+  for (const [number, [known]] of getSystemErrorMap()) if (known === name) return number;
+  return -1;
+}
+
+/** Why a connection was given up: the cause of the error that Node's own ETIMEDOUT is. */
+export function connectTimeout(host: string, port: number, timeoutMs: number): EgressTimeoutError {
+  return new EgressTimeoutError(
+    `connection to ${host}:${port} timed out after ${timeoutMs} ms, the connect timeout of its cluster [ERR_EGRESS_TIMEOUT]`,
+    timeoutMs,
+    { host, port },
+  );
+}
+
+/** Node's own error of a connection that timed out. */
+export function timedOutError(address: string, port: number, cause: Error): NodeJS.ErrnoException {
+  return Object.assign(new Error(`connect ETIMEDOUT ${address}:${port}`, { cause }), {
+    errno: systemError('ETIMEDOUT'),
+    code: 'ETIMEDOUT',
+    syscall: 'connect',
+    address,
+    port,
+  });
 }

@@ -3,6 +3,14 @@ import type { Connection } from '../core/model/connection.ts';
 import type { DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
 
+/** How the connection below one socket is brought about. Made for each `connect`, and of no use after it. */
+export interface ConnectAttempt {
+  /** For each address that is dialled, in milliseconds; undefined: as long as the kernel takes. */
+  readonly timeoutMs: number | undefined;
+  /** TLS that the policy originates on this very socket: the time runs until its handshake is done. */
+  readonly secure: boolean;
+}
+
 /** What a socket was dialled to, by the application's own word. */
 export interface SocketRecord {
   readonly connection: Connection & { readonly host: string };
@@ -11,7 +19,8 @@ export interface SocketRecord {
   readonly admitted: Set<string>;
   readonly path?: string;
   /** Where it was led instead. */
-  readonly target?: UpstreamTarget;
+  readonly target?: UpstreamTarget | undefined;
+  readonly attempt?: ConnectAttempt | undefined;
 }
 
 /** Where each live socket leads, as far as this guard saw it being dialled. Holds no socket alive. */
@@ -38,11 +47,12 @@ export class SocketRecords {
   /** A pool made this connection for a decided request. */
   created(socket: unknown, { connection, host, port }: DecidedSocket): void {
     if (typeof socket !== 'object' || socket === null) return;
-    const transport = connection.transport ?? 'tcp';
+    const dialled = this.#records.get(socket);
     this.set(socket as Socket, {
       connection: { ...connection, host, port },
-      transport,
-      admitted: this.#records.get(socket)?.admitted ?? new Set(),
+      transport: connection.transport ?? 'tcp',
+      admitted: dialled?.admitted ?? new Set(),
+      attempt: dialled?.attempt,
     });
   }
 

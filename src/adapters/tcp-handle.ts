@@ -2,7 +2,9 @@ import * as net from 'node:net';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
 import { neverAnswer } from './socket-failure.ts';
-import { recordsOf } from './socket-records.ts';
+import { recordsOf, type SocketRecord } from './socket-records.ts';
+import { watchAttempt, type ConnectRequest } from './tcp-attempt.ts';
+import { nameOwners, ownerOf } from './tcp-owner.ts';
 
 type HandleConnect = (this: object, request: unknown, address: unknown, port?: unknown) => number;
 
@@ -16,18 +18,26 @@ const UV_EACCES = -13;
 export function installTcpHandle(guard: Guard, patches: PatchRegistry): void {
   const prototype = handlePrototype();
   if (!prototype) return;
+  nameOwners(patches);
   for (const method of ['connect', 'connect6'] as const)
     patches.wrap<HandleConnect>(prototype, method, (original) => {
       return function (this: object, request, address, port): number {
-        if (!guard.active || admits(guard, this, address, port)) return original.call(this, request, address, port);
-        return UV_EACCES;
+        if (!guard.active) return original.call(this, request, address, port);
+        const owner = ownerOf(this);
+        const record = recordsOf(guard).get(owner);
+        if (!admits(guard, record, address, port)) return UV_EACCES;
+        try {
+          if (record?.attempt) watchAttempt(owner as net.Socket, record.attempt, this, request as ConnectRequest);
+        } catch (error) {
+          if (guard.seamFailed('handle', error)) return UV_EACCES;
+        }
+        return original.call(this, request, address, port);
       };
     });
 }
 
-function admits(guard: Guard, handle: object, address: unknown, port: unknown): boolean {
+function admits(guard: Guard, record: SocketRecord | undefined, address: unknown, port: unknown): boolean {
   try {
-    const record = recordsOf(guard).get(ownerOf(handle));
     if (record?.admitted.has(`${String(address)} ${String(port)}`)) return true;
     if (typeof address !== 'string' || typeof port !== 'number') return false;
     const verdict = guard.connection({ host: address, port, transport: 'tcp' }, 'handle');
@@ -37,12 +47,6 @@ function admits(guard: Guard, handle: object, address: unknown, port: unknown): 
   }
 }
 
-/** Node notes on each handle which socket it belongs to. */
-function ownerOf(handle: object): unknown {
-  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol');
-  return symbol && (handle as Record<symbol, unknown>)[symbol];
-}
-
 /** The prototype of the handles of TCP sockets, reached through a socket that goes nowhere. */
 function handlePrototype(): object | undefined {
   const probe = new net.Socket();
@@ -50,6 +54,7 @@ function handlePrototype(): object | undefined {
   try {
     probe.connect({ host: 'probe.invalid', port: 1, lookup: neverAnswer, autoSelectFamily: false });
     const handle = (probe as unknown as { _handle: object | null })._handle;
+    if (handle) ownerOf(handle);
     return handle ? (Object.getPrototypeOf(handle) as object) : undefined;
   } catch {
     // Node's permission model may forbid sockets altogether: nothing to guard then.

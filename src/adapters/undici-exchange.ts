@@ -1,7 +1,6 @@
-import { findEgressError } from '../errors.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
-import { addFlag, isTlsError } from './socket-exchange.ts';
+import { addFlag, isConnectTimeout, isRefusal, isTlsError } from './socket-exchange.ts';
 import { readResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
 
@@ -18,11 +17,12 @@ export function noteFailure(
   error: NodeJS.ErrnoException,
   { headGiven, aborted }: { readonly headGiven: boolean; readonly aborted: boolean },
 ): void {
-  if (findEgressError(error)) return;
+  if (isRefusal(error)) return;
   if (aborted) return addFlag(exchange, 'DC');
   if (headGiven) return addFlag(exchange, 'UPE');
   const outcome = outcomeOf(error, true);
-  if (outcome?.kind === 'connect-failure') describe(exchange, 'UF', 503, 'remote_connection_failure');
+  if (outcome?.kind === 'connect-failure')
+    describe(exchange, 'UF', 503, isConnectTimeout(error) ? 'connection_timeout' : 'remote_connection_failure');
   else if (outcome?.kind === 'reset') describe(exchange, 'UC', 503, 'connection_termination');
   else if (error.code?.startsWith('HPE_')) describe(exchange, 'UPE', 502, 'protocol_error');
   if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code ?? ''}:${error.message}`;
@@ -36,7 +36,7 @@ function describe(exchange: Exchange, flag: string, code: number, reason: string
 
 /** What an error means for another try. Undefined: nothing that could go better. */
 export function outcomeOf(error: NodeJS.ErrnoException, started: boolean): TryOutcome | undefined {
-  if (findEgressError(error)) return undefined;
+  if (isRefusal(error)) return undefined;
   const { code = '', syscall, name } = error;
   const connecting = syscall === 'connect' || syscall === 'getaddrinfo' || code === 'UND_ERR_CONNECT_TIMEOUT';
   if (connecting || name === 'AggregateError' || isTlsError(error)) return { kind: 'connect-failure' };
