@@ -97,14 +97,17 @@ export class EgressGuard implements Guard {
   }
 
   #request(
-    connection: Connection,
+    asked: Connection,
     seam: SeamName,
     call: CallOptions | undefined,
     again: Exchange | undefined,
   ): RequestVerdict {
-    const decision = this.#policy.decideRequest(connection);
-    if (needsAddress(connection) && (this.#policy.byAddress || (decision.action === 'deny' && decision.provisional)))
-      return { kind: 'resolve', host: connection.host ?? '' };
+    const first = this.#policy.decideRequest(asked);
+    if (needsAddress(asked) && (this.#policy.byAddress || (first.action === 'deny' && first.provisional)))
+      return { kind: 'resolve', host: asked.host ?? '' };
+    const beyond = first.action === 'deny' ? undefined : this.#policy.refusedBeyondProxy(asked);
+    const connection = beyond?.target ?? asked;
+    const decision = beyond?.decision ?? first;
     let exchange = this.#exchange(connection, decision, seam, 'http', again);
     const observed = exchange ? { exchange } : {};
     const timeoutAs = call?.timeoutAs ?? this.#options.timeoutAs ?? 'response';

@@ -2,9 +2,10 @@ import { isIP } from 'node:net';
 import type { LearnedNames } from './adapters/learned-names.ts';
 import { compileMeshConfig, decide } from './core/index.ts';
 import type { Connection, Workload } from './core/model/connection.ts';
-import type { Decision } from './core/model/decision.ts';
+import type { Decision, DenyDecision } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
 import { denyDecision } from './upstream/denial.ts';
+import { proxiedTargets } from './upstream/proxied-target.ts';
 
 /** The mesh config of the moment, and what it decides for what Node tells of a destination. */
 export class EgressPolicy {
@@ -41,6 +42,27 @@ export class EgressPolicy {
     const host = connection.request?.headers['host'];
     if (typeof host === 'object' && host.length > 1) return denyDecision('invalid_authority', 'http');
     return this.#decideByName(connection);
+  }
+
+  /**
+   * A request that a forward proxy is asked to carry has to be admitted where it is meant to go as well: gives that
+   * destination, and why not.
+   */
+  refusedBeyondProxy(
+    connection: Connection,
+  ): { readonly target: Connection; readonly decision: DenyDecision } | undefined {
+    let refused: { readonly target: Connection; readonly decision: DenyDecision } | undefined;
+    for (const target of proxiedTargets(connection)) {
+      const decision = this.#decideTarget(target);
+      if (decision.action !== 'deny' || (target.request === undefined && dependsOnRequest(decision))) return undefined;
+      refused ??= { target, decision };
+    }
+    return refused;
+  }
+
+  #decideTarget(target: Connection): Decision {
+    if (this.isProbe(target)) return denyDecision('no_service_entry', 'http');
+    return target.request === undefined ? this.decideSocket(target) : this.#decideByName(target);
   }
 
   /** What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP. */

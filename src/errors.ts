@@ -46,6 +46,10 @@ function hasBrand(value: unknown, name: string): boolean {
 
 /** Base of all errors that this package makes. Match on `code`; `instanceof` works across copies of the package. */
 export class EgressError extends Error {
+  static {
+    named(this, 'EgressError');
+  }
+
   override readonly name: string = 'EgressError';
   readonly code: EgressErrorCode;
 
@@ -64,6 +68,11 @@ function brand(error: Error, name: string): void {
   Object.defineProperty(error, brandOf(name), { value: true });
 }
 
+/** A bundler may call the class something else; stacks and consoles show what stands here. */
+function named(type: object, name: string): void {
+  Object.defineProperty(type, 'name', { value: name, configurable: true });
+}
+
 /** Own, enumerable where a console should show it; the decision is big and stays out of stack traces. */
 function describeDestination(error: Error, options: EgressErrorOptions): void {
   for (const key of ['host', 'port', 'address'] as const)
@@ -79,6 +88,10 @@ function describeDestination(error: Error, options: EgressErrorOptions): void {
  * `errno` is that of EACCES, which the retry logic of common clients takes as final; `syscall` is `connect`.
  */
 export class EgressDeniedError extends EgressError {
+  static {
+    named(this, 'EgressDeniedError');
+  }
+
   override readonly name: string = 'EgressDeniedError';
   declare readonly code: 'ERR_EGRESS_DENIED';
   declare readonly host?: string;
@@ -106,6 +119,10 @@ export class EgressDeniedError extends EgressError {
  * connect timeout of a cluster.
  */
 export class EgressTimeoutError extends EgressError {
+  static {
+    named(this, 'EgressTimeoutError');
+  }
+
   override readonly name: string = 'EgressTimeoutError';
   declare readonly code: 'ERR_EGRESS_TIMEOUT';
   declare readonly host?: string;
@@ -128,6 +145,10 @@ export class EgressTimeoutError extends EgressError {
 
 /** A limit of the cluster's connection pool is reached: what a sidecar answers with 503 and the flag UO. */
 export class EgressOverflowError extends EgressError {
+  static {
+    named(this, 'EgressOverflowError');
+  }
+
   override readonly name: string = 'EgressOverflowError';
   declare readonly code: 'ERR_EGRESS_OVERFLOW';
   declare readonly host?: string;
@@ -143,6 +164,10 @@ export class EgressOverflowError extends EgressError {
 
 /** Configuration was refused. The message lists every error with its place; `diagnostics` is the same as data. */
 export class EgressConfigError extends EgressError {
+  static {
+    named(this, 'EgressConfigError');
+  }
+
   override readonly name: string = 'EgressConfigError';
   declare readonly code: 'ERR_EGRESS_CONFIG';
   /** Every finding, warnings included, in order of files and lines. */

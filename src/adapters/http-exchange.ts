@@ -18,7 +18,8 @@ export function observeRequest(guard: Guard, request: NodeRequest, exchange: Exc
     ended = true;
     exchange.endedAt = performance.now();
     const socket = socketOf ?? request.socket ?? undefined;
-    if (socket) describeSocket(exchange, socket);
+    // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
+    if (socket && !socket.destroyed) describeSocket(exchange, socket);
     exchange.reusedSocket = request.reusedSocket;
     if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
     if (exchange.responseCode === 0 && exchange.responseFlags === '') exchange.responseFlags = 'DC';

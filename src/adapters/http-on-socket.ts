@@ -1,6 +1,8 @@
+import { toPort } from './connection-snapshot.ts';
 import { httpConnection, type NodeRequest } from './http-connection.ts';
 import { failClosed, GovernedRequest } from './http-governed.ts';
 import { governedBy } from './http-governed-by.ts';
+import { headersOf } from './http-headers.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { Guard } from './seam.ts';
 import { isFailingSocket } from './socket-failure.ts';
@@ -37,7 +39,7 @@ function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): bo
   if (known?.path !== undefined) return true;
   const destination = known
     ? { host: known.connection.host, port: known.connection.port, servername: known.connection.sni ?? '' }
-    : { host: request.host, port: request.protocol === 'https:' ? 443 : 80 };
+    : { host: request.host, port: portOfHostHeader(request) ?? (secure ? 443 : 80) };
   const connection = httpConnection(request, destination, secure);
   if (!connection) return true;
   const governed = new GovernedRequest(guard, request, secure ? 'https' : 'http', connection, undefined);
@@ -49,6 +51,12 @@ function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): bo
   }
   governed.settle(verdict);
   return false;
+}
+
+/** Inside a tunnel that an agent dug for itself, only the Host header still tells which port the request is for. */
+function portOfHostHeader(request: NodeRequest): number | undefined {
+  const { host } = headersOf(request);
+  return typeof host === 'string' ? toPort(/:(\d+)$/.exec(host)?.[1]) : undefined;
 }
 
 /** Sockets that settle a request here, as opposed to one that a pool or the application delivers. */

@@ -1,4 +1,4 @@
-import * as dns from 'node:dns';
+import dns from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { AddressGround, Guard } from './seam.ts';

@@ -53,18 +53,30 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void 
   });
 }
 
-function readSlots(found: Found): boolean {
+/** Calls `found` with the copies that have put a dispatcher into a slot by now. */
+export function readSlots(found: Found): boolean {
   let any = false;
   for (const slot of SLOTS) {
     const dispatcher = (globalThis as Record<symbol, unknown>)[slot];
     if (typeof dispatcher !== 'object' || dispatcher === null) continue;
-    const prototype = dispatchOwner(dispatcher);
+    const agent = agentOf(dispatcher);
     // The wrapper that undici 8 leaves in the first slot only hands on.
-    if (prototype === undefined || !isAgent(dispatcher)) continue;
+    const prototype = agent && dispatchOwner(agent);
+    if (prototype === undefined) continue;
     any = true;
-    found({ prototype, agentClass: dispatcher.constructor as AgentClass });
+    found({ prototype, agentClass: agent?.constructor as AgentClass });
   }
   return any;
+}
+
+/** The dispatcher itself, or the Agent in one that chooses a proxy by the environment (NODE_USE_ENV_PROXY). */
+function agentOf(dispatcher: object): object | undefined {
+  if (isAgent(dispatcher)) return dispatcher;
+  for (const symbol of Object.getOwnPropertySymbols(dispatcher)) {
+    const field = (dispatcher as Record<symbol, unknown>)[symbol];
+    if (typeof field === 'object' && field !== null && isAgent(field)) return field;
+  }
+  return undefined;
 }
 
 function isAgent(dispatcher: object): boolean {

@@ -1,7 +1,7 @@
 import * as channels from 'node:diagnostics_channel';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
-import { whenBuiltInIsLoaded, whenCopyIsLoaded } from './undici-copies.ts';
+import { readSlots, whenBuiltInIsLoaded, whenCopyIsLoaded } from './undici-copies.ts';
 import type { UndiciCopy } from './undici-copies.ts';
 import { UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatch } from './undici-dispatch.ts';
@@ -32,7 +32,7 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
       };
     });
   };
-  watchRequests(guard, dispatches, patches);
+  watchRequests(guard, dispatches, patches, patch);
   closeDeniedUndiciSockets(guard, patches);
   whenCopyIsLoaded(patches, patch);
   whenBuiltInIsLoaded(patches, patch);
@@ -62,7 +62,12 @@ interface ConnectParams {
  * Channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
  * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
  */
-function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: PatchRegistry): void {
+function watchRequests(
+  guard: Guard,
+  dispatches: UndiciDispatches,
+  patches: PatchRegistry,
+  patch: (copy: UndiciCopy) => void,
+): void {
   const governedBy = new WeakMap<object, GovernedDispatch>();
   const listen = (name: string, listener: (message: unknown) => void): void => {
     channels.subscribe(name, listener);
@@ -72,8 +77,11 @@ function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: Patc
     if (!guard.active) return;
     const { request } = message as { request: object };
     const { current } = dispatches;
-    if (current === undefined) observeUnseen(guard, request);
-    else if (current !== true) governedBy.set(request, current);
+    if (current === undefined) {
+      observeUnseen(guard, request);
+      // Somebody may have put back a `fetch` from before us: the next request of that copy is met at its dispatch.
+      readSlots(patch);
+    } else if (current !== true) governedBy.set(request, current);
   });
   // The socket that is dialled next is for requests that are decided, routed and logged one by one.
   listen('undici:client:beforeConnect', (message) => {

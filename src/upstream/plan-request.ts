@@ -125,10 +125,16 @@ function leaving(
   const { request } = forward;
   if (!asked || (!request && destination?.authority === undefined)) return undefined;
   const method = request?.method ?? asked.method;
-  const path = request?.path ?? asked.path;
   const authority = destination?.authority ?? (dialled === undefined ? '' : (request?.authority ?? dialled));
+  const path = inFormOf(asked.path, request?.path ?? asked.path, authority);
   if (method === asked.method && path === asked.path && authority === (dialled ?? '')) return undefined;
   return { method, path, authority };
+}
+
+/** A target in absolute form stays one: a forward proxy reads from it where the request is to go. */
+function inFormOf(asked: string, path: string, authority: string): string {
+  const scheme = asked.startsWith('/') || !path.startsWith('/') ? null : /^[a-z][a-z0-9+.-]*:\/\//i.exec(asked);
+  return scheme ? `${scheme[0]}${authority}${path}` : path;
 }
 
 function isFixed(forward: Forward, plan: RequestPlan): boolean {

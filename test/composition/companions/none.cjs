@@ -1,0 +1,5 @@
+/** Nobody: the scenarios by themselves. */
+'use strict';
+exports.exact = true;
+exports.start = () => undefined;
+exports.job = async () => undefined;
