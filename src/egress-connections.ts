@@ -57,6 +57,13 @@ export class EgressConnections {
     this.#denials = parts.denials;
   }
 
+  /** Who dials an address that it looked up itself is told the name that it knows. */
+  #named(connection: Connection): Connection {
+    const { host } = connection;
+    const [name] = host === undefined ? [] : this.#names.namesOf(host, Date.now());
+    return name === undefined || host === undefined ? connection : { ...connection, host: name, address: host };
+  }
+
   connection(connection: Connection, seam: SeamName, call: CallOptions | undefined): ConnectionVerdict {
     const decision = this.#policy.isProbe(connection)
       ? denyDecision('no_service_entry')
@@ -67,11 +74,15 @@ export class EgressConnections {
     const observed = exchange ? { exchange } : {};
     if (decision.action === 'deny') {
       if (this.#mode === 'report' && !this.#policy.isProbe(connection)) {
-        this.#journal.reportDenial(connection, exchange, () => this.#denials.errorOf(connection, decision).message);
+        this.#journal.reportDenial(
+          connection,
+          exchange,
+          () => this.#denials.errorOf(this.#named(connection), decision).message,
+        );
         return { kind: 'proceed', decision, ...observed };
       }
       if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
-      const error = this.#denials.errorOf(connection, decision);
+      const error = this.#denials.errorOf(this.#named(connection), decision);
       const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
       return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
     }

@@ -76,13 +76,15 @@ export class EgressPolicy {
 
   #decideByName(connection: Connection): Decision {
     const { host } = connection;
-    if (host !== undefined && isIP(host)) {
-      for (const name of this.#names.namesOf(host, Date.now())) {
-        const decision = decide({ ...connection, host: name, address: host }, this.meshConfig);
-        if (decision.action !== 'deny') return decision;
-      }
+    if (host === undefined || isIP(host) === 0) return decide(connection, this.meshConfig);
+    let served: Decision | undefined;
+    for (const name of this.#names.namesOf(host, Date.now())) {
+      const decision = decide({ ...connection, host: name, address: host }, this.meshConfig);
+      if (decision.action !== 'deny') return decision;
+      if (dependsOnRequest(decision)) served ??= decision;
     }
-    return decide(connection, this.meshConfig);
+    const literal = decide(connection, this.meshConfig);
+    return literal.action === 'deny' ? (served ?? literal) : literal;
   }
 
   /** As if the application had dialled the address itself. */

@@ -37,7 +37,9 @@ export function deniedError(
   const name = printable(host ?? address ?? connection.sni ?? 'unknown');
   const reason = why ?? sentence(decision, name, port);
   const policy = where(decision);
-  const lines = [`connection to ${name}:${port} denied: ${reason}${policy} [ERR_EGRESS_DENIED]`];
+  // Dialled by its address, and known by a name.
+  const resolved = host !== undefined && address !== undefined && host !== address ? ` (${printable(address)})` : '';
+  const lines = [`connection to ${name}:${port}${resolved} denied: ${reason}${policy} [ERR_EGRESS_DENIED]`];
   if (explanation?.nearestMiss) lines.push(`nearest: ${explanation.nearestMiss}`);
   if (explanation?.suggestion) lines.push('to allow it, add:', '', explanation.suggestion.trimEnd());
   return new EgressDeniedError(lines.join('\n'), {

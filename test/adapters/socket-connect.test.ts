@@ -258,6 +258,31 @@ describe('addresses', () => {
     await denied(() => net.connect(database.port, '127.0.0.9'));
   });
 
+  it('tells clients that resolve for themselves the name that is denied', async () => {
+    install(mesh(REGISTRY_ONLY, entry('db.example.com')));
+    const { address } = await dns.promises.lookup('localhost', { family: 4 });
+    const { error } = await denied(() => net.connect(database.port, address));
+    expect(error?.message).toContain(`connection to localhost:${database.port} (${address}) denied`);
+    expect(error).toMatchObject({ host: 'localhost', address });
+  });
+
+  it('opens the connection of a client that resolves for itself where only some paths are routed', async () => {
+    const web = `${serviceEntry('localhost', database.port, 'GRPC')}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: localhost }
+spec:
+  hosts: [localhost]
+  http:
+    - match: [{ uri: { prefix: /echo. } }]
+      route: [{ destination: { host: localhost } }]
+`;
+    install(mesh(REGISTRY_ONLY, web));
+    const { address } = await dns.promises.lookup('localhost', { family: 4 });
+    expect((await tried(() => net.connect(database.port, address))).data).toBe('pong PING');
+  });
+
   it('decides captures by address before it decides at all', async () => {
     const ranges =
       'global: {proxy: {includeIPRanges: 10.0.0.0/8}}\nmeshConfig: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}';

@@ -106,7 +106,7 @@ async function reaches(web, which, url, origin) {
 }
 
 async function isDenied(web, url) {
-  const answer = await denied(() => web.get(url), { opaque: web.opaque, host: DENIED_HOST });
+  const answer = await denied(() => web.get(url), { opaque: web.opaque, names: DENIED_HOST });
   check((await serverSaw()).forbidden.connections === 0, 'a connection was made');
   return answer;
 }

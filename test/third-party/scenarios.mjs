@@ -65,12 +65,12 @@ function findDenial(error) {
   return undefined;
 }
 
-/** `host` must be in the words of the denial, for clients that keep nothing else. */
-export async function denied(run, { opaque = false, host } = {}) {
+/** `names` must be in the words of the denial, for clients that keep nothing else. */
+export async function denied(run, { opaque = false, names } = {}) {
   const error = await failureOf(run).catch(() => check(false, 'was not denied'));
   const found = findDenial(error);
   check(found !== undefined || opaque, `failed without naming the denial: ${error?.code} ${error?.message}`);
-  if (found && host)
-    check(found.error.message.includes(host), `the denial does not name ${host}: ${found.error.message}`);
+  if (found && names)
+    check(found.error.message.includes(names), `the denial does not name ${names}: ${found.error.message}`);
   return `pass (${found?.where ?? 'an error without a reason, as this client gives'})`;
 }
