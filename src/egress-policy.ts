@@ -65,13 +65,18 @@ export class EgressPolicy {
     return target.request === undefined ? this.decideSocket(target) : this.#decideByName(target);
   }
 
-  /** What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP. */
+  /**
+   * What a socket will carry is not known when it is opened: on a port that speaks HTTP it may be HTTP, and TLS with the
+   * name that was dialled where that is admitted. Another name is refused when the handshake begins.
+   */
   decideSocket(connection: Connection): Decision {
     const decision = this.#decideByName(connection);
     if (decision.action !== 'deny' || connection.transport === 'tls' || connection.protocol !== undefined)
       return decision;
     const asHttp = this.#decideByName({ ...connection, protocol: 'http1' });
-    return asHttp.action === 'deny' && !dependsOnRequest(asHttp) ? decision : asHttp;
+    if (asHttp.action !== 'deny' || dependsOnRequest(asHttp)) return asHttp;
+    const asTls = this.#decideByName({ ...connection, transport: 'tls' });
+    return asTls.action === 'deny' ? decision : asTls;
   }
 
   #decideByName(connection: Connection): Decision {

@@ -90,6 +90,15 @@ describe('TLS upon a socket that exists', () => {
     expect(told.ended).toEqual([{ name: undefined, flags: '' }]);
   });
 
+  it('may be all that is admitted there: the socket below is dialled first, as by gRPC clients', async () => {
+    watch([serviceEntry('db.example.com', port, 'HTTPS')]);
+    expect(await upgraded(await connected('db.example.com'), { servername: 'db.example.com' })).toBe('pong ping');
+    expect(await upgraded(await connected('db.example.com'), { servername: 'evil.example' })).toBe('ERR_EGRESS_DENIED');
+    await settled();
+    expect(names).toEqual(['db.example.com']);
+    await expect(connected('evil.example')).rejects.toMatchObject({ code: 'ERR_EGRESS_DENIED' });
+  });
+
   it('may begin before the socket is connected', async () => {
     const { told } = watch([serviceEntry('db.example.com', port, 'TCP')]);
     const socket = net.connect({ host: 'db.example.com', port, lookup: lookupTo() });

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 /** Kinds of what Node holds open, or keeps until it is closed. */
 const WATCHED = /^(TCP|TLS|PIPE|Timeout|HTTP2SESSION|GETADDRINFOREQWRAP)/;
 /** What a client may keep however often it is used: a pool's entry, a clock of its own. */
-const SLACK = 3;
+const SLACK = 10;
 /** Refused connections are tried this much less often: they take longer. */
 const SAMPLE = 5;
 

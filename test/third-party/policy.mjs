@@ -46,7 +46,10 @@ export function policy(ports, { changed = false } = {}) {
     ]),
     virtualService('grpc', 'grpc.mesh.test', [
       { match: [{ uri: { prefix: '/echo.Echo/Slow' } }], timeout: '0.3s', route: to('grpc.mesh.test') },
-      { match: [{ uri: { regex: '/echo.Echo/[^U].*' } }], route: to('grpc.mesh.test') },
+      {
+        match: [{ uri: { regex: changed ? '/echo.Echo/[^UL].*' : '/echo.Echo/[^U].*' } }],
+        route: to('grpc.mesh.test'),
+      },
     ]),
     {
       apiVersion: 'v1',
