@@ -102,8 +102,12 @@ export class EgressConnections {
         seenAs === 'http' ? undefined : idleTimeoutMs,
       );
     const random = this.#options.random ?? Math.random;
-    if (seenAs === 'http')
-      return proceed(decision, destinations[0]?.upstream, exchange, this.#targetOfService(forward, connection, random));
+    if (seenAs === 'http') {
+      const anyOfThem = (): UpstreamTarget | undefined => this.#targetOfRoute(forward, connection, random);
+      const upstream = destinations[0]?.upstream;
+      if (leadsToService(forward, connection)) return proceed(decision, upstream, exchange, anyOfThem());
+      return proceed(decision, upstream, exchange, undefined, undefined, anyOfThem);
+    }
     const destination = drawDestination(destinations, random);
     const upstream = destination?.upstream;
     const endpoint = upstream && pickEndpoint(upstream, this.#health, random);
@@ -119,17 +123,14 @@ export class EgressConnections {
     return proceed(decision, upstream, exchange, target, idleTimeoutMs);
   }
 
-  /**
-   * HTTP is routed request by request. A connection whose requests nobody has announced (an HTTP/2 session, a program
-   * that makes its own sockets) leads to the service that was dialled, as the policy describes it.
-   */
-  #targetOfService(
-    { destinations, reason, tunnel }: Forward,
+  /** HTTP is routed request by request; a connection whose requests nobody has announced is dialled to one destination. */
+  #targetOfRoute(
+    { destinations, tunnel }: Forward,
     connection: Connection,
     random: () => number,
   ): UpstreamTarget | undefined {
-    const upstream = destinations.length === 1 ? destinations[0]?.upstream : undefined;
-    if (!upstream || (reason !== 'destination' && upstream.host !== connection.host)) return undefined;
+    const upstream = drawDestination(destinations, random)?.upstream;
+    if (!upstream) return undefined;
     const endpoint = pickEndpoint(upstream, this.#health, random);
     if (!endpoint && needsEndpoint(upstream)) return undefined;
     return targetOf(upstream, endpoint, connection, connection.host, tunnel);
@@ -202,12 +203,14 @@ function proceed(
   exchange: Exchange | undefined,
   target?: UpstreamTarget,
   idleTimeoutMs?: number,
+  sessionTarget?: () => UpstreamTarget | undefined,
 ): ConnectionVerdict {
   const verdict: Mutable<Extract<ConnectionVerdict, { kind: 'proceed' }>> = { kind: 'proceed', decision };
   if (upstream) verdict.connectTimeoutMs = upstream.connectTimeoutMs;
   if (exchange) verdict.exchange = exchange;
   if (target) verdict.target = target;
   if (idleTimeoutMs !== undefined) verdict.idleTimeoutMs = idleTimeoutMs;
+  if (sessionTarget) verdict.sessionTarget = sessionTarget;
   return verdict;
 }
 
@@ -226,4 +229,9 @@ function withAddress(connection: Connection, address: string): Connection {
   if (request !== undefined) known.request = request;
   if (workload !== undefined) known.workload = workload;
   return known;
+}
+
+/** Whether all that a route knows is the service that was dialled, as the policy describes it. */
+function leadsToService({ destinations, reason }: Forward, { host }: Connection): boolean {
+  return reason === 'destination' || destinations.every(({ upstream }) => upstream?.host === host);
 }

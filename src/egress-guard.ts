@@ -225,6 +225,13 @@ export class EgressGuard implements Guard {
     return this.mode === 'enforce';
   }
 
+  unroutable(connection: Connection, why: string): EgressError | undefined {
+    const error = deniedError(connection, denyDecision('internal_error'), undefined, why);
+    if (this.mode === 'enforce') return error;
+    this.#journal.warn(`unroutable ${connection.host} ${why}`, error.message);
+    return undefined;
+  }
+
   internalError(cause: unknown, connection: Connection = { port: 0 }): EgressError {
     return deniedError(connection, denyDecision('internal_error'), undefined, undefined, cause);
   }

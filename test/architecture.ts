@@ -66,6 +66,7 @@ const SHARED_ADAPTER_FILES = [
   'learned-names',
   'mirror-connection',
   'hidden-field',
+  'http2-caller',
   'socket-failure',
   'socket-lookup',
   'socket-records',

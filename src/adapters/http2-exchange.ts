@@ -2,19 +2,26 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { errorMonitor } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Exchange, Guard } from './seam.ts';
-import { addFlag, connectFailureDetails, describeSocket, isRefusal } from './socket-exchange.ts';
-import { readStreamHeaders } from './http2-headers.ts';
+import { addFlag, connectFailureDetails, describeSocket, isConnectError, isRefusal } from './socket-exchange.ts';
+import { readStreamHeaders, valueOf } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
+import type { TryOutcome } from '../upstream/retry.ts';
 import { hiddenField } from './hidden-field.ts';
 
 /** A stream of Node's, or one that stands in for it. */
-type Stream = Duplex & { readonly session?: object | undefined; readonly rstCode?: number | undefined };
+type Stream = Duplex & {
+  readonly session?: object | undefined;
+  readonly rstCode?: number | undefined;
+  /** The real one, where this one stands in. */
+  readonly carrier?: { readonly session?: object | undefined } | undefined;
+};
 
 /** Fills in the exchange of one stream. Listens only; bytes are those of the body, counted as they are written and read. */
 export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, timedOut?: symbol): void {
   exchange.protocol = 'HTTP/2';
   const note = (): void => {
-    const socket = stream.session === undefined ? undefined : hiddenField(stream.session, 'socket');
+    const session = (stream.carrier ?? stream).session;
+    const socket = session === undefined ? undefined : hiddenField(session, 'socket');
     if (typeof socket !== 'object' || socket === null) return;
     describeSocket(exchange, socket);
   };
@@ -33,9 +40,9 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
   stream.once('finish', () => (exchange.requestSentAt = performance.now()));
   count(stream, exchange);
   if (timedOut)
-    stream.once(timedOut, () => {
+    stream.once(timedOut, (details: string) => {
       addFlag(exchange, 'UT');
-      exchange.responseCodeDetails = 'response_timeout';
+      exchange.responseCodeDetails = details;
       if (exchange.responseCode === 0) exchange.responseCode = 504;
     });
   stream.once(errorMonitor, (error: NodeJS.ErrnoException) => noteError(exchange, error));
@@ -80,12 +87,41 @@ function count(stream: Stream, exchange: Exchange): void {
 }
 
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
-  if (isRefusal(error) || exchange.responseFlags !== '') return;
+  if (isRefusal(error) || /UC|UF|UT|UPE/.test(exchange.responseFlags)) return;
   if (exchange.responseHeaders !== undefined) return addFlag(exchange, 'UPE');
-  const connecting = error.syscall === 'connect' || error.syscall === 'getaddrinfo';
+  const connecting = isConnectError(causeOf(error));
   addFlag(exchange, connecting ? 'UF' : 'UC');
   exchange.responseCode = 503;
   exchange.responseCodeDetails = connecting
-    ? connectFailureDetails(error)
+    ? connectFailureDetails(causeOf(error))
     : 'upstream_reset_before_response_started{connection_termination}';
+}
+
+/** A stream that waited for its session is told of its end in other words, with what happened as the cause. */
+function causeOf(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
+  return error.cause instanceof Error ? error.cause : error;
+}
+
+const NGHTTP2_REFUSED_STREAM = 7;
+
+/** How a try ended that got no answer, as far as another depends on it. Undefined: nothing that could go better. */
+export function outcomeOfStream(
+  rstCode: number | undefined,
+  error: NodeJS.ErrnoException | undefined,
+): TryOutcome | undefined {
+  if (error !== undefined && isRefusal(error)) return undefined;
+  if (error !== undefined && isConnectError(causeOf(error))) return { kind: 'connect-failure' };
+  return { kind: 'reset', sent: true, refused: rstCode === NGHTTP2_REFUSED_STREAM };
+}
+
+/** An answer, for the conditions of a retry policy. gRPC tells its status in the head only when nothing follows. */
+export function outcomeOfHead(head: IncomingHttpHeaders & { ':status'?: number }): TryOutcome {
+  const list = readStreamHeaders(head);
+  const grpcStatus = valueOf(list, 'grpc-status');
+  return {
+    kind: 'response',
+    status: Number(head[':status'] ?? 0),
+    grpcStatus: grpcStatus === undefined ? undefined : Number(grpcStatus),
+    header: (name) => valueOf(list, name),
+  };
 }

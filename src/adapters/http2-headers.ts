@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { applyHeaderOperations } from '../upstream/header-operations.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 import type { HeaderOperation } from '../core/model/decision.ts';
+import type { RequestPlan } from '../upstream/request-plan.ts';
 
 /** What `session.request` takes: an object, or since Node 24 names and values in a row. */
 export type RequestHeaders = OutgoingHttpHeaders | readonly unknown[] | null | undefined;
@@ -49,4 +50,28 @@ export function changeInPlace(headers: IncomingHttpHeaders, operations: readonly
   for (const name of Object.keys(headers)) if (!(name in after)) Reflect.deleteProperty(headers, name);
   const kept = headers as Record<string, unknown>;
   for (const name of Object.keys(after)) if (name !== ':status') kept[name] = after[name];
+}
+
+/** Whether the head leaves otherwise than the application gave it. */
+export function changesHead(plan: RequestPlan): boolean {
+  return plan.request !== undefined || plan.requestHeaders.length > 0;
+}
+
+/** The head as it leaves: header operations and rewrites of the route. */
+export function rewritten(list: HeaderList, plan: RequestPlan): HeaderList {
+  const changed = applyHeaderOperations(list, plan.requestHeaders).map(([name, value]): [string, string] => [
+    name.toLowerCase(),
+    value,
+  ]);
+  if (plan.request === undefined) return changed;
+  const { method, path, authority } = plan.request;
+  const rest = changed.filter(([name]) => ![':method', ':path', ':authority', 'host'].includes(name));
+  const kept = authority === '' ? changed.filter(([name]) => name === ':authority') : [[':authority', authority]];
+  return [[':method', method], [':path', path], ...(kept as HeaderList), ...rest];
+}
+
+/** On a session of another place the authority has to be said: what it would be by itself is that place's. */
+export function withAuthorityOf({ authority }: { readonly authority?: string }, list: HeaderList): HeaderList {
+  if (authority === undefined || list.some(([name]) => name === ':authority' || name === 'host')) return list;
+  return [[':authority', authority], ...list];
 }

@@ -1,45 +1,63 @@
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { Connection, HttpRequest } from '../core/model/connection.ts';
-import { EgressTimeoutError } from '../errors.ts';
-import { applyHeaderOperations } from '../upstream/header-operations.ts';
-import type { HeaderList } from '../upstream/header-operations.ts';
-import { nameOfAuthority } from './connection-snapshot.ts';
+import { EgressError } from '../errors.ts';
+import { recordOfSession, streamConnection, type StreamConnection } from './http2-connection.ts';
 import { observeStream } from './http2-exchange.ts';
-import { changeInPlace, readStreamHeaders, toStreamHeaders, valueOf } from './http2-headers.ts';
-import type { RequestHeaders } from './http2-headers.ts';
-import { LocalStream, NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, replyParts } from './http2-stream.ts';
+import { GovernedStream, type StreamCall } from './http2-governed.ts';
+import {
+  changeInPlace,
+  changesHead,
+  readStreamHeaders,
+  rewritten,
+  toStreamHeaders,
+  valueOf,
+  withAuthorityOf,
+  type RequestHeaders,
+} from './http2-headers.ts';
+import { Http2Sessions } from './http2-sessions.ts';
+import { StandInStream } from './http2-stream.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { CALL_OPTIONS } from './seam.ts';
-import type { CallOptions, Guard, RequestPlan, RequestVerdict } from './seam.ts';
-import { recordsOf } from './socket-records.ts';
-import { hiddenField } from './hidden-field.ts';
+import type { CallOptions, Guard, RequestVerdict } from './seam.ts';
 
 type Request = (this: ClientHttp2Session, headers?: RequestHeaders, options?: StreamOptions) => ClientHttp2Stream;
-type StreamOptions = Record<PropertyKey, unknown>;
-type Named = Connection & { readonly request: HttpRequest };
+type StreamOptions = Readonly<Record<PropertyKey, unknown>>;
+type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 
 /**
- * Governs each stream of each HTTP/2 session. The connection below was decided when it was dialled; where it leads
- * cannot be changed by one of its streams, whatever else of a route can.
+ * Governs each stream of each HTTP/2 session. The connection below was decided when it was dialled; a stream whose
+ * route leads elsewhere is carried by a session of its own.
  */
 export function installHttp2(guard: Guard, patches: PatchRegistry): void {
+  const sessions = new Http2Sessions(guard);
   whenHttp2IsLoaded(patches, () => {
     patches.wrap<Request>(sessionPrototype(), 'request', (original) => {
       return function request(headers, options) {
-        const pass = (): ClientHttp2Stream => original.call(this, headers, options);
-        // Requests of undici were decided where they were dispatched.
-        if (!guard.active || hiddenField(this, 'open streams') !== undefined) return pass();
+        // A session that is over has its own words.
+        if (!guard.active || this.destroyed || this.closed || !sessions.governs(this))
+          return original.call(this, headers, options);
         try {
-          return govern(guard, this, original, headers, options);
+          return govern(guard, sessions, this, original, headers, options);
         } catch (error) {
-          if (!guard.seamFailed('http2', error)) return pass();
-          return refuse(new LocalStream(this, {}), guard.internalError(error));
+          if (error instanceof Complaint) throw error.complaint;
+          if (error instanceof EgressError) return refused(this, error);
+          if (!guard.seamFailed('http2', error)) return original.call(this, headers, options);
+          return refused(this, guard.internalError(error));
         }
       };
     });
   });
+}
+
+/** What Node throws at the application's arguments is thrown at the application. */
+class Complaint extends Error {
+  readonly complaint: unknown;
+
+  constructor(complaint: unknown) {
+    super();
+    this.complaint = complaint;
+  }
 }
 
 const LOADED = 'NativeModule internal/http2/core';
@@ -78,155 +96,106 @@ function sessionPrototype(): object {
 
 function govern(
   guard: Guard,
+  sessions: Http2Sessions,
   session: ClientHttp2Session,
   original: Request,
   headers: RequestHeaders,
   options: StreamOptions | undefined,
 ): ClientHttp2Stream {
-  // A session that is over has its own words.
-  if (session.destroyed || session.closed) return original.call(session, headers, options);
+  const record = recordOfSession(guard, session);
+  const request = (on: ClientHttp2Session, head: OutgoingHttpHeaders, opened?: StreamOptions): ClientHttp2Stream => {
+    try {
+      return original.call(on, head, opened);
+    } catch (error) {
+      throw new Complaint(error);
+    }
+  };
+  // A unix socket was decided as such when it was opened.
+  if (record?.path !== undefined) return original.call(session, headers, options);
   const list = readStreamHeaders(headers);
-  const connection = streamConnection(guard, session, list);
+  const connection = streamConnection(session, record, list);
   const wishes = options?.[CALL_OPTIONS] as CallOptions | undefined;
-  const verdict = guard.request(connection, 'http2', wishes);
-  if (verdict.kind === 'proceed') {
-    const { plan, exchange } = verdict;
-    const changed = changesHead(plan) ? toStreamHeaders(rewritten(list, plan), headers) : headers;
-    const stream = original.call(session, changed, options);
-    if (plan.responseHeaders.length > 0)
-      stream.prependOnceListener('response', (head) => changeInPlace(head, plan.responseHeaders));
-    if (exchange) observeStream(guard, stream, exchange, TIMED_OUT);
-    if (plan.timeoutMs !== undefined) armTimeout(stream, plan, plan.timeoutMs, connection);
-    return stream;
+  const verdict = decide(guard, session, connection, wishes);
+  if (verdict.kind === 'proceed' && isPlain(verdict)) {
+    const carrier = sessions.carrierOf(session, verdict.plan.target, connection);
+    return open({ guard, sessions, session, carrier, connection, request, headers, options }, list, verdict);
   }
-  // The address is known only while the session is connecting to it: what the socket seam admits may go on.
-  if (verdict.kind === 'resolve') return original.call(session, headers, options);
-  return answer(guard, new LocalStream(session, toStreamHeaders(list, headers)), verdict, connection);
+  const endStream = endsWithHeaders(list, options);
+  const call: StreamCall = {
+    guard,
+    sessions,
+    session,
+    request,
+    headers,
+    list,
+    options: options ?? {},
+    endStream,
+    wishes,
+  };
+  const governed = new GovernedStream(call, connection);
+  try {
+    if (verdict.kind === 'resolve') governed.whenConnected();
+    else governed.carryOut(verdict);
+  } catch (error) {
+    governed.stream.on('error', () => undefined).destroy();
+    throw error;
+  }
+  return governed.stream as unknown as ClientHttp2Stream;
 }
 
-function answer(
+/** Where the address decides, that of the connection is the one. */
+function decide(
   guard: Guard,
-  stream: LocalStream,
-  verdict: Exclude<RequestVerdict, { kind: 'proceed' | 'resolve' }>,
-  { request }: Named,
-): ClientHttp2Stream {
-  if (verdict.exchange) observeStream(guard, stream, verdict.exchange);
-  if (verdict.kind === 'fail') return refuse(stream, verdict.error, verdict.delayMs);
-  const { head, body } = replyParts(verdict.reply, request.method, isGrpc(request));
-  later(() => stream.reply(head, body), verdict.delayMs);
-  return stream as unknown as ClientHttp2Stream;
+  session: ClientHttp2Session,
+  connection: StreamConnection,
+  wishes: CallOptions | undefined,
+): RequestVerdict {
+  const verdict = guard.request(connection, 'http2', wishes);
+  if (verdict.kind !== 'resolve' || session.connecting) return verdict;
+  const address = session.socket.remoteAddress;
+  if (address === undefined) return verdict;
+  return guard.request({ ...connection, address }, 'http2', wishes);
 }
 
-function refuse(stream: LocalStream, error: Error, delayMs?: number): ClientHttp2Stream {
-  later(() => stream.refuse(error), delayMs);
-  return stream as unknown as ClientHttp2Stream;
-}
-
-/** Never before every listener had its turn to be attached. */
-function later(action: () => void, delayMs = 0): void {
-  if (delayMs > 0) setTimeout(action, delayMs);
-  else setImmediate(action);
-}
-
-/** The destination is that of the socket; the authority is of each stream. */
-function streamConnection(guard: Guard, session: ClientHttp2Session, list: HeaderList): Named {
-  const socket = hiddenField(session, 'socket') as { readonly _parent?: unknown } | undefined;
-  const record = recordsOf(guard).get(socket) ?? recordsOf(guard).get(socket?._parent);
-  const own = hiddenField(session, 'authority');
-  const authority = valueOf(list, ':authority') ?? valueOf(list, 'host') ?? (typeof own === 'string' ? own : undefined);
-  const secure = session.encrypted === true || record?.transport === 'tls';
-  const { host, port } = record?.connection ?? fromAuthority(typeof own === 'string' ? own : authority, secure);
-  const type = valueOf(list, 'content-type') ?? '';
-  return {
-    host,
-    port,
-    transport: secure ? 'tls' : 'tcp',
-    protocol: /^application\/grpc($|[+;])/.test(type) ? 'grpc' : 'http2',
-    ...(authority !== undefined && { authority }),
-    ...(record?.connection.sni !== undefined && { sni: record.connection.sni }),
-    request: {
-      method: valueOf(list, ':method') ?? 'GET',
-      path: valueOf(list, ':path') ?? '/',
-      scheme: secure ? 'https' : 'http',
-      headers: Object.fromEntries(
-        Object.entries(toStreamHeaders(list, null)).filter(([name]) => !name.startsWith(':')),
-      ) as HttpRequest['headers'],
-    },
-  };
-}
-
-function fromAuthority(authority: string | undefined, secure: boolean): { host: string; port: number } {
-  const port = /:(\d+)$/.exec(authority ?? '')?.[1];
-  return { host: nameOfAuthority(authority ?? ''), port: port === undefined ? (secure ? 443 : 80) : Number(port) };
-}
-
-function changesHead(plan: RequestPlan): boolean {
-  return plan.request !== undefined || plan.requestHeaders.length > 0;
-}
-
-function rewritten(list: HeaderList, plan: RequestPlan): HeaderList {
-  const changed = applyHeaderOperations(list, plan.requestHeaders).map(([name, value]): [string, string] => [
-    name.toLowerCase(),
-    value,
-  ]);
-  if (plan.request === undefined) return changed;
-  const { method, path, authority } = plan.request;
-  const rest = changed.filter(([name]) => ![':method', ':path', ':authority', 'host'].includes(name));
-  const kept = authority === '' ? changed.filter(([name]) => name === ':authority') : [[':authority', authority]];
-  return [[':method', method], [':path', path], ...(kept as HeaderList), ...rest];
-}
-
-function isGrpc({ headers }: HttpRequest): boolean {
-  const type = headers['content-type'];
-  return typeof type === 'string' && /^application\/grpc($|[+;])/.test(type);
-}
-
-/** Envoy's clock runs from the end of the request to the end of the answer. */
-function armTimeout(stream: ClientHttp2Stream, plan: RequestPlan, timeoutMs: number, connection: Named): void {
-  let timer: NodeJS.Timeout | undefined;
-  let responded = false;
-  stream.prependOnceListener('response', () => (responded = true));
-  const start = (): void => {
-    timer ??= setTimeout(
-      () => timedOut(stream, plan, { timeoutMs, responded: () => responded }, connection),
-      timeoutMs,
-    );
-  };
-  if (stream.writableEnded || stream.endAfterHeaders) start();
-  else stream.once('finish', start);
-  stream.once('close', () => clearTimeout(timer));
-}
-
-function timedOut(
-  stream: ClientHttp2Stream,
-  plan: RequestPlan,
-  { timeoutMs, responded }: { readonly timeoutMs: number; readonly responded: () => boolean },
-  connection: Named,
-): void {
-  if (stream.destroyed) return;
-  const { host = '', port } = connection;
-  const error = new EgressTimeoutError(
-    `ERR_EGRESS_TIMEOUT: request to ${host}:${port} timed out after ${timeoutMs} ms`,
-    timeoutMs,
-    { host, port, decision: plan.decision },
+/** Whether it is opened, and that is all: then the application gets Node's own stream. */
+function isPlain({ plan, wait }: Proceed): boolean {
+  return (
+    wait === undefined &&
+    plan.timeoutMs === undefined &&
+    plan.delayMs === undefined &&
+    plan.mirrors.length === 0 &&
+    (plan.retries === undefined || (plan.retries.attempts <= 0 && plan.retries.perTryTimeoutMs === undefined))
   );
-  stream.emit(TIMED_OUT, error);
-  if (responded() || plan.timeoutAs === 'error') {
-    stream.destroy(error);
-    return;
-  }
-  const reply = { status: 504, body: 'upstream request timeout' };
-  const { head, body } = replyParts(reply, connection.request.method, isGrpc(connection.request));
-  giveOnLiveStream(stream, head, body);
 }
 
-/** Told to the exchange before anything else happens. */
-export const TIMED_OUT = Symbol('sidecarless.timed-out');
+type Opening = Pick<StreamCall, 'guard' | 'sessions' | 'session' | 'request' | 'headers'> & {
+  readonly carrier: ClientHttp2Session;
+  readonly connection: StreamConnection;
+  readonly options: StreamOptions | undefined;
+};
 
-/** The answer goes in where the server's would come out; the server is told that it is not wanted any more. */
-function giveOnLiveStream(stream: ClientHttp2Stream, head: IncomingHttpHeaders, body: Buffer): void {
-  stream.emit('response', head, body.length === 0 ? NGHTTP2_FLAG_END_STREAM : 0);
-  if (body.length > 0) stream.push(body);
-  stream.push(null);
-  stream.once('end', () => stream.close(NGHTTP2_CANCEL));
+function open(opening: Opening, list: ReturnType<typeof readStreamHeaders>, verdict: Proceed): ClientHttp2Stream {
+  const { guard, sessions, session, carrier, connection, request, headers, options } = opening;
+  const { plan, exchange } = verdict;
+  const changed = changesHead(plan) ? rewritten(list, plan) : list;
+  const said = carrier === session ? changed : withAuthorityOf(connection, changed);
+  const head = said === list ? headers : toStreamHeaders(said, headers);
+  const stream = request(carrier, head as OutgoingHttpHeaders, options as Record<PropertyKey, unknown>);
+  sessions.carries(session, carrier, stream);
+  if (plan.responseHeaders.length > 0)
+    stream.prependOnceListener('response', (answer) => changeInPlace(answer, plan.responseHeaders));
+  if (exchange) observeStream(guard, stream, exchange);
+  return stream;
+}
+
+/** As Node has it: methods whose body means nothing have none, unless it is asked for. */
+function endsWithHeaders(list: ReturnType<typeof readStreamHeaders>, options: StreamOptions | undefined): boolean {
+  if (options?.['endStream'] !== undefined) return options['endStream'] === true;
+  return ['GET', 'HEAD', 'DELETE'].includes(valueOf(list, ':method') ?? 'GET');
+}
+
+function refused(session: ClientHttp2Session, error: Error): ClientHttp2Stream {
+  const stream = new StandInStream(session, {}, { endStream: true });
+  setImmediate(() => stream.refuse(error));
+  return stream as unknown as ClientHttp2Stream;
 }

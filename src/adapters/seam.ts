@@ -59,6 +59,8 @@ export type ConnectionVerdict =
       readonly decision: Decision;
       /** Absent: dial as the application asked. */
       readonly target?: UpstreamTarget;
+      /** Where most requests lead that a connection for many may carry; their routes may lead elsewhere. */
+      readonly sessionTarget?: () => UpstreamTarget | undefined;
       readonly exchange?: Exchange;
       readonly idleTimeoutMs?: number;
       readonly connectTimeoutMs?: number;
@@ -104,6 +106,11 @@ export interface Guard {
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */
   internalError(cause: unknown): EgressError;
+  /**
+   * The policy leads a connection where its client cannot be led: what it fails with, told `why`. Undefined in report
+   * mode, where it goes on as the application asked.
+   */
+  unroutable(connection: Connection, why: string): EgressError | undefined;
   /** The seam is done with it: log, count. Never throws. */
   ended(exchange: Exchange): void;
   /** An exception in a seam itself: counted, logged once. True: refuse (enforce); false: let it pass (report). */

@@ -6,6 +6,7 @@ import {
   CALL_OPTIONS,
   type AddressGround,
   type CallOptions,
+  type ConnectionVerdict,
   type Guard,
   type SeamName,
   type UpstreamTarget,
@@ -18,6 +19,7 @@ import {
   type OptionsSnapshot,
 } from './connection-snapshot.ts';
 import { readDecided, type DecidedSocket } from './decided-socket.ts';
+import { isHttp2Connecting } from './http2-caller.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { observeSocket } from './socket-exchange.ts';
 import { failLater, neverAnswer, neverConnecting, NEVER_CONNECT } from './socket-failure.ts';
@@ -139,7 +141,7 @@ function decideConnection(
   const { exchange } = verdict;
   // The requests of a pool are routed one by one, and this connection is for those that stay where they were going.
   const expected = recordsOf(guard).takeExpected(host, port);
-  const target = expected && verdict.decision.seenAs === 'http' ? undefined : verdict.target;
+  const target = expected && verdict.decision.seenAs === 'http' ? undefined : targetOf(verdict);
   if (exchange && !expected) observeSocket(guard, socket, exchange);
   if (target?.tls && !(socket instanceof tls.TLSSocket)) return refuseOrigination(guard, target, host, port);
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
@@ -152,6 +154,14 @@ function decideConnection(
     target,
     timeoutMs: verdict.connectTimeoutMs,
   });
+}
+
+function targetOf({
+  target,
+  sessionTarget,
+}: Extract<ConnectionVerdict, { kind: 'proceed' }>): UpstreamTarget | undefined {
+  if (sessionTarget === undefined) return target;
+  return isHttp2Connecting() ? sessionTarget() : undefined;
 }
 
 function refuseOrigination(guard: Guard, target: UpstreamTarget, host: string, port: number): Dial {
