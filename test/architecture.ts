@@ -78,7 +78,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'core/match': ['ipaddr.js', 'tldts', 're2js', 'tr46'],
   'core/compile': ['ipaddr.js', 'tldts', 're2js'],
   'core/decide': ['ipaddr.js', 'tldts', 're2js'],
-  config: ['zod', 'yaml', 'tldts', 'ipaddr.js', 're2js'],
+  config: ['yaml', 'tldts', 'ipaddr.js', 're2js'],
   testing: ['vitest', '@jest/globals'],
 };
 

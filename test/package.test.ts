@@ -136,14 +136,54 @@ void pure; void loadMeshConfig; void createEgress;
     );
   });
 
-  it('has no runtime dependency beyond the six that docs/architecture.md gives a reason for', () => {
+  it('has no runtime dependency beyond the four that docs/architecture.md gives a reason for', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object };
-    expect(Object.keys(dependencies).sort()).toEqual(['ipaddr.js', 're2js', 'tldts', 'tr46', 'yaml', 'zod']);
+    expect(Object.keys(dependencies).sort()).toEqual(['ipaddr.js', 're2js', 'tldts', 'tr46']);
+  });
+});
+
+describe('what the package carries', () => {
+  const dist = (): string => join(app, 'node_modules/sidecarless/dist');
+
+  it('comes with its licence', () => {
+    const notice = readFileSync(join(dist(), 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(notice).toMatch(/^yaml \d+\.\d+\.\d+\n[\s\S]*Permission to use, copy, modify/);
+  });
+
+  it('is all that the preload loads, until more is needed', () => {
+    writeFileSync(join(app, 'mesh.yaml'), POLICY);
+    writeFileSync(
+      join(app, 'loaded.cjs'),
+      `const packages = () => [...new Set(Object.keys(require.cache).map((path) => /node_modules\\/([^/]+)/.exec(path)?.[1]))];
+       console.log(packages().join());
+       require('http').get('http://b\u00fccher.example/').on('error', (e) => console.log(e.code, packages().sort().join()));`,
+    );
+    const env = { SIDECARLESS_CONFIG: 'mesh.yaml' };
+    const [atStart, afterwards] = run(
+      process.execPath,
+      ['--require', 'sidecarless/register', 'loaded.cjs'],
+      app,
+      env,
+    ).split('\n');
+    expect(atStart?.split(',').filter(Boolean)).toEqual(['sidecarless']);
+    expect(afterwards).toMatch(/^ERR_EGRESS_DENIED .*tr46/);
+  });
+
+  it('can be bundled with a program, with what it loads later', () => {
+    writeFileSync(
+      join(app, 'bundled.cjs'),
+      `const { decide, parseMeshConfig } = require('sidecarless');
+      const mesh = parseMeshConfig(${JSON.stringify(POLICY)});
+      console.log(decide({ host: 'b\u00fccher.example', port: 80, protocol: 'http1' }, mesh).action);`,
+    );
+    const flags = ['--bundle', '--platform=node', `--outfile=${join(folder, 'bundled.js')}`, '--external:undici'];
+    run(bin('esbuild'), [join(app, 'bundled.cjs'), ...flags], app);
+    expect(run(process.execPath, [join(folder, 'bundled.js')], folder)).toBe('deny\n');
   });
 });
 
 describe('the entry ./core', () => {
-  it('reaches neither zod, yaml nor a node: module', () => {
+  it('reaches neither yaml nor a node: module', () => {
     const { externals } = bundleCore();
     expect(externals).toEqual([]);
   });
@@ -175,7 +215,7 @@ function bundleCore(): { code: string; externals: string[] } {
   const { inputs } = JSON.parse(readFileSync(meta, 'utf8')) as {
     inputs: Record<string, { imports: { path: string; external?: boolean }[] }>;
   };
-  const reached = Object.keys(inputs).filter((path) => /node_modules\/(zod|yaml)\//.test(path));
+  const reached = Object.keys(inputs).filter((path) => /node_modules\/yaml\//.test(path));
   const externals = Object.values(inputs).flatMap(({ imports }) =>
     imports.filter((i) => i.external === true).map((i) => i.path),
   );

@@ -58,6 +58,10 @@ export class NodeReader {
     if (typeof value === 'number' && !Number.isFinite(value)) {
       return this.#fail('SCL0108', 'infinity and not-a-number cannot be part of a resource', node);
     }
+    // What tags make of a text: a date, a set.
+    if ((typeof value === 'object' && value !== null) || typeof value === 'symbol') {
+      return this.#fail('SCL0108', 'a tag whose value cannot be part of a resource', node, 'write plain text');
+    }
     return typeof value === 'bigint' ? Number(value) : value;
   }
 

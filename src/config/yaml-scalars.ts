@@ -37,5 +37,19 @@ const underscoreTag: ScalarTag = {
   resolve: (text) => Number(text.replaceAll('_', '')),
 };
 
+/** `!!binary`: the text that the base64 stands for, line breaks left out. */
+const binaryTag: ScalarTag = {
+  identify: () => false,
+  default: false,
+  tag: 'tag:yaml.org,2002:binary',
+  resolve: (text, onError) => {
+    const base64 = text.replace(/[\r\n]/g, '');
+    if (base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+      return Buffer.from(base64, 'base64').toString('utf8');
+    onError('!!binary needs base64');
+    return text;
+  },
+};
+
 /** The core schema's tags after ours: the first that matches a plain scalar resolves it. */
-export const kubernetesScalarTags = (tags: Tags): Tags => [booleanTag, octalTag, underscoreTag, ...tags];
+export const kubernetesScalarTags = (tags: Tags): Tags => [booleanTag, octalTag, underscoreTag, binaryTag, ...tags];

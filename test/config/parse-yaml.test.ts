@@ -39,6 +39,13 @@ describe('values', () => {
     expect(valueOf(`field: ${text}`)).toEqual({ field: value });
   });
 
+  it.each(['!!binary aHR0cGJpbi5vcmc=', '!!binary |\n    aHR0cGJp\n    bi5vcmc=\n'])(
+    'reads %j as the text it stands for',
+    (text) => {
+      expect(valueOf(`field: ${text}`)).toEqual({ field: 'httpbin.org' });
+    },
+  );
+
   it('writes keys that are no strings as strings', () => {
     expect(valueOf('8080: a\ntrue: b\n')).toEqual({ 8080: 'a', true: 'b' });
   });
@@ -64,6 +71,10 @@ describe('what is refused', () => {
 
   it('a key that is a list', () => {
     expect(codesOf('? [a, b]\n: 1\n')).toEqual(['SCL0108']);
+  });
+
+  it.each(['!!binary "%%%"', '!!binary aHR0cGJpbi5vcmc', '!!timestamp 2026-08-01', '!!merge <<'])('%s', (text) => {
+    expect(codesOf(`field: ${text}`)).toEqual(['SCL0108']);
   });
 
   it('a tag that nobody knows', () => {

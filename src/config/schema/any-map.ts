@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 
 /** A part of a resource that egress never looks at. */
-export const anyMap = z.record(z.string(), z.unknown());
+export const anyMap = form.record(form.unknown());

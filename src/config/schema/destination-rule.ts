@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { connectionPoolSettings } from './connection-pool.ts';
 import {
   double,
@@ -19,7 +19,7 @@ import {
 } from './fields.ts';
 import { clientTLSSettings } from './tls-settings.ts';
 
-export const outlierDetection = z.strictObject({
+export const outlierDetection = form.strictObject({
   consecutiveErrors: int32.optional(),
   splitExternalLocalOriginErrors: flag.optional(),
   consecutiveLocalOriginFailures: uint32Value.optional(),
@@ -30,46 +30,44 @@ export const outlierDetection = z.strictObject({
   maxEjectionPercent: int32.optional(),
   minHealthPercent: int32.optional(),
 });
-export type OutlierDetectionFields = z.infer<typeof outlierDetection>;
+export type OutlierDetectionFields = form.Infer<typeof outlierDetection>;
 
-const failover = z.array(z.strictObject({ from: text.optional(), to: text.optional() }));
+const failover = form.array(form.strictObject({ from: text.optional(), to: text.optional() }));
 
-export const localityLbSetting = z.strictObject({
-  distribute: z
-    .array(z.strictObject({ from: text.optional(), to: z.record(z.string(), uint32).optional() }))
-    .optional(),
+export const localityLbSetting = form.strictObject({
+  distribute: form.array(form.strictObject({ from: text.optional(), to: form.record(uint32).optional() })).optional(),
   failover: failover.optional(),
   failoverPriority: texts.optional(),
   enabled: flagValue.optional(),
 });
-export type LocalityLbFields = z.infer<typeof localityLbSetting>;
+export type LocalityLbFields = form.Infer<typeof localityLbSetting>;
 
-const zoneAwareLbSetting = z.strictObject({
+const zoneAwareLbSetting = form.strictObject({
   failover: failover.optional(),
   failoverPriority: texts.optional(),
   enabled: flagValue.optional(),
-  routingEnabled: z.number().optional(),
-  minClusterSize: z.int().nonnegative().optional(),
+  routingEnabled: form.number().optional(),
+  minClusterSize: form.int().min(0).optional(),
   failTrafficOnPanic: flag.optional(),
-  forceLocalZone: z.strictObject({ minSize: uint32.optional() }).optional(),
+  forceLocalZone: form.strictObject({ minSize: uint32.optional() }).optional(),
 });
-export type ZoneAwareLbFields = z.infer<typeof zoneAwareLbSetting>;
+export type ZoneAwareLbFields = form.Infer<typeof zoneAwareLbSetting>;
 
 const consistentHash = oneOf(
-  z.strictObject({
+  form.strictObject({
     httpHeaderName: text.optional(),
-    httpCookie: z
+    httpCookie: form
       .strictObject({
         name: text,
         path: text.optional(),
         ttl: durationText.optional(),
-        attributes: z.array(z.strictObject({ name: text, value: text.optional() })).optional(),
+        attributes: form.array(form.strictObject({ name: text, value: text.optional() })).optional(),
       })
       .optional(),
     useSourceIp: flag.optional(),
     httpQueryParameterName: text.optional(),
-    ringHash: z.strictObject({ minimumRingSize: uint64.optional() }).optional(),
-    maglev: z.strictObject({ tableSize: uint64.optional() }).optional(),
+    ringHash: form.strictObject({ minimumRingSize: uint64.optional() }).optional(),
+    maglev: form.strictObject({ tableSize: uint64.optional() }).optional(),
     minimumRingSize: uint64.optional(),
   }),
   ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'],
@@ -77,13 +75,15 @@ const consistentHash = oneOf(
 );
 
 const loadBalancerSettings = oneOf(
-  z.strictObject({
-    simple: z.enum(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']).optional(),
+  form.strictObject({
+    simple: form
+      .oneWordOf(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'])
+      .optional(),
     consistentHash: consistentHash.optional(),
     localityLbSetting: localityLbSetting.optional(),
     zoneAwareLbSetting: zoneAwareLbSetting.optional(),
     warmupDurationSecs: duration.optional(),
-    warmup: z
+    warmup: form
       .strictObject({
         duration,
         minimumPercent: double.min(0).max(100).nullable().optional(),
@@ -93,26 +93,26 @@ const loadBalancerSettings = oneOf(
   }),
   ['simple', 'consistentHash'],
 );
-export type LoadBalancerFields = z.infer<typeof loadBalancerSettings>;
+export type LoadBalancerFields = form.Infer<typeof loadBalancerSettings>;
 
-const portTrafficPolicy = z.strictObject({
+const portTrafficPolicy = form.strictObject({
   port: portSelector.optional(),
   loadBalancer: loadBalancerSettings.optional(),
   connectionPool: connectionPoolSettings.optional(),
   outlierDetection: outlierDetection.optional(),
   tls: clientTLSSettings.optional(),
 });
-export type PortTrafficPolicyFields = z.infer<typeof portTrafficPolicy>;
+export type PortTrafficPolicyFields = form.Infer<typeof portTrafficPolicy>;
 
-const trafficPolicy = z.strictObject({
+const trafficPolicy = form.strictObject({
   loadBalancer: loadBalancerSettings.optional(),
   connectionPool: connectionPoolSettings.optional(),
   outlierDetection: outlierDetection.optional(),
   tls: clientTLSSettings.optional(),
-  portLevelSettings: z.array(portTrafficPolicy).max(4096).optional(),
-  tunnel: z.strictObject({ protocol: text.optional(), targetHost: text, targetPort: uint32 }).optional(),
-  proxyProtocol: z.strictObject({ version: z.enum(['V1', 'V2']).optional() }).optional(),
-  retryBudget: z
+  portLevelSettings: form.array(portTrafficPolicy).max(4096).optional(),
+  tunnel: form.strictObject({ protocol: text.optional(), targetHost: text, targetPort: uint32 }).optional(),
+  proxyProtocol: form.strictObject({ version: form.oneWordOf(['V1', 'V2']).optional() }).optional(),
+  retryBudget: form
     .strictObject({
       percent: double.min(0).max(100).nullable().optional(),
       minRetryConcurrency: uint32.optional(),
@@ -120,17 +120,17 @@ const trafficPolicy = z.strictObject({
     })
     .optional(),
 });
-export type TrafficPolicyFields = z.infer<typeof trafficPolicy>;
+export type TrafficPolicyFields = form.Infer<typeof trafficPolicy>;
 
-const subset = z.strictObject({ name: text, labels: textMap.optional(), trafficPolicy: trafficPolicy.optional() });
-export type SubsetFields = z.infer<typeof subset>;
+const subset = form.strictObject({ name: text, labels: textMap.optional(), trafficPolicy: trafficPolicy.optional() });
+export type SubsetFields = form.Infer<typeof subset>;
 
 /** networking.istio.io DestinationRule. */
-export const destinationRuleSpec = z.strictObject({
+export const destinationRuleSpec = form.strictObject({
   host: text,
   trafficPolicy: trafficPolicy.optional(),
-  subsets: z.array(subset).optional(),
+  subsets: form.array(subset).optional(),
   exportTo: texts.optional(),
   workloadSelector: matchLabelsSelector.optional(),
 });
-export type DestinationRuleFields = z.infer<typeof destinationRuleSpec>;
+export type DestinationRuleFields = form.Infer<typeof destinationRuleSpec>;

@@ -1,8 +1,8 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { anyMap } from './any-map.ts';
 import { flag, text, textMap, texts } from './fields.ts';
 
-const objectReference = z.strictObject({
+const objectReference = form.strictObject({
   kind: text.optional(),
   name: text.optional(),
   namespace: text.optional(),
@@ -12,9 +12,9 @@ const objectReference = z.strictObject({
   fieldPath: text.optional(),
 });
 
-const endpoint = z.strictObject({
+const endpoint = form.strictObject({
   addresses: texts,
-  conditions: z
+  conditions: form
     .strictObject({ ready: flag.optional(), serving: flag.optional(), terminating: flag.optional() })
     .optional(),
   hostname: text.optional(),
@@ -26,17 +26,17 @@ const endpoint = z.strictObject({
   deprecatedTopology: textMap.optional(),
 });
 
-const portNumber = z.int().min(1).max(65535);
+const portNumber = form.int().min(1).max(65535);
 const portNames = { name: text.optional(), protocol: text.optional(), appProtocol: text.optional() };
 
 /** The fields of discovery.k8s.io EndpointSlice that stand beside its metadata. */
 export const endpointSliceFields = {
-  addressType: z.enum(['IPv4', 'IPv6', 'FQDN']).optional(),
-  endpoints: z.array(endpoint).optional(),
-  ports: z.array(z.strictObject({ ...portNames, port: portNumber.optional() })).optional(),
+  addressType: form.oneWordOf(['IPv4', 'IPv6', 'FQDN']).optional(),
+  endpoints: form.array(endpoint).optional(),
+  ports: form.array(form.strictObject({ ...portNames, port: portNumber.optional() })).optional(),
 };
 
-const address = z.strictObject({
+const address = form.strictObject({
   ip: text,
   hostname: text.optional(),
   nodeName: text.optional(),
@@ -45,12 +45,12 @@ const address = z.strictObject({
 
 /** The fields of Kubernetes' v1 Endpoints that stand beside its metadata. */
 export const endpointsFields = {
-  subsets: z
+  subsets: form
     .array(
-      z.strictObject({
-        addresses: z.array(address).optional(),
-        notReadyAddresses: z.array(address).optional(),
-        ports: z.array(z.strictObject({ ...portNames, port: portNumber })).optional(),
+      form.strictObject({
+        addresses: form.array(address).optional(),
+        notReadyAddresses: form.array(address).optional(),
+        ports: form.array(form.strictObject({ ...portNames, port: portNumber })).optional(),
       }),
     )
     .optional(),

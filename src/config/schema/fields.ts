@@ -2,27 +2,27 @@
  * The field types of Istio's CRDs. Messages are closed: a field that Istio does not know is refused, as `kubectl apply`
  * has the API server refuse it, because a misspelt `exportTo` would otherwise silently widen a policy.
  */
-import { z } from 'zod';
+import * as form from './form.ts';
 import { MILLISECOND, parseDurationNanoseconds } from './duration.ts';
 
-export const text = z.string();
-export const texts = z.array(z.string());
-export const flag = z.boolean();
-export const int32 = z.int32();
-export const uint32 = z.uint32();
-export const double = z.number();
+export const text = form.string();
+export const texts = form.array(form.string());
+export const flag = form.boolean();
+export const int32 = form.int32();
+export const uint32 = form.uint32();
+export const double = form.number();
 /** google.protobuf wrappers may be null, which is the same as absent. */
-export const flagValue = z.boolean().nullable();
-export const uint32Value = z.uint32().nullable();
-export const uint64 = z.int().nonnegative();
-export const textMap = z.record(z.string(), z.string());
+export const flagValue = form.boolean().nullable();
+export const uint32Value = form.uint32().nullable();
+export const uint64 = form.int().min(0);
+export const textMap = form.record(form.string());
 
 /** A CEL rule of the CRD. `rule` becomes the problem's code. */
-export function celRule(rule: string, message: string): { error: string; params: { rule: string } } {
-  return { error: message, params: { rule } };
+export function celRule(rule: string, message: string): form.Rule<unknown> {
+  return { rule, message };
 }
 
-export const durationText = z
+export const durationText = form
   .string()
   .refine(
     (value) => parseDurationNanoseconds(value) !== undefined,
@@ -43,41 +43,34 @@ export const port = uint32.refine(
   celRule('port', 'must be a port between 1 and 65535'),
 );
 
-type Fields = z.core.$ZodLooseShape;
-
 /** A message of which at most one of the fields of each group may be set: protobuf's `oneof`. */
-export function oneOf<Shape extends Fields>(
-  schema: z.ZodObject<Shape, z.core.$strict>,
+export function oneOf<S extends form.Shape>(
+  message: form.ObjectForm<S>,
   ...groups: readonly (readonly string[])[]
-) {
-  return schema.superRefine((value, context) => {
-    const fields = value as Readonly<Record<string, unknown>>;
-    for (const group of groups) {
-      const set = group.filter((name) => fields[name] !== undefined);
-      if (set.length < 2) continue;
-      context.addIssue({
-        code: 'custom',
-        message: `sets ${set.join(' and ')}; only one of ${group.join(', ')} may be set`,
-        params: { rule: 'oneOf' },
-      });
-    }
-  });
+): form.ObjectForm<S> {
+  return groups.reduce((limited, group) => {
+    const set = (value: object): readonly string[] =>
+      group.filter((name) => (value as Readonly<Record<string, unknown>>)[name] !== undefined);
+    return limited.refine((value) => set(value).length < 2, {
+      rule: 'oneOf',
+      message: (value) => `sets ${set(value).join(' and ')}; only one of ${group.join(', ')} may be set`,
+    });
+  }, message);
 }
 
-export const portSelector = z.strictObject({ number: uint32.optional() });
+export const portSelector = form.strictObject({ number: uint32.optional() });
 
 export const stringMatch = oneOf(
-  z.strictObject({ exact: text.optional(), prefix: text.optional(), regex: text.optional() }),
+  form.strictObject({ exact: text.optional(), prefix: text.optional(), regex: text.optional() }),
   ['exact', 'prefix', 'regex'],
 );
-export const stringMatchMap = z.record(z.string(), stringMatch);
+export const stringMatchMap = form.record(stringMatch);
 
 /** networking.istio.io WorkloadSelector: of ServiceEntry and Sidecar. */
-export const workloadSelector = z.strictObject({
-  labels: z
+export const workloadSelector = form.strictObject({
+  labels: form
     .record(
-      z.string(),
-      z
+      form
         .string()
         .max(63)
         .refine(
@@ -90,11 +83,10 @@ export const workloadSelector = z.strictObject({
 });
 
 /** type.istio.io WorkloadSelector: of DestinationRule and ProxyConfig. */
-export const matchLabelsSelector = z.strictObject({
-  matchLabels: z
+export const matchLabelsSelector = form.strictObject({
+  matchLabels: form
     .record(
-      z.string(),
-      z
+      form
         .string()
         .max(63)
         .refine(
@@ -111,7 +103,7 @@ export const matchLabelsSelector = z.strictObject({
     .optional(),
 });
 
-export const destination = z.strictObject({
+export const destination = form.strictObject({
   host: text,
   subset: text.optional(),
   port: portSelector.optional(),

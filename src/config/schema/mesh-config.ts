@@ -2,7 +2,7 @@
  * istio.mesh.v1alpha1.MeshConfig. Istio reads it without a CRD: field names in both spellings, enum numbers, quoted numbers,
  * and unknown fields are let go. Fields that egress does not depend on are listed, so that they are not taken for mistakes.
  */
-import { z } from 'zod';
+import * as form from './form.ts';
 import { anyMap } from './any-map.ts';
 import { connectionPoolSettings, tcpKeepalive } from './connection-pool.ts';
 import { localityLbSetting, outlierDetection } from './destination-rule.ts';
@@ -10,38 +10,38 @@ import { durationText, flag, text, textMap, texts, uint32 } from './fields.ts';
 import { clientTLSSettings } from './tls-settings.ts';
 import { httpRetry } from './virtual-service.ts';
 
-const anyList = z.array(z.unknown());
+const anyList = form.array(form.unknown());
 
 /** `mode` of MeshConfig's policy by number; the Sidecar knows the first two. */
 export const outboundTrafficPolicyModes = { REGISTRY_ONLY: 0, ALLOW_ANY: 1, ALLOW_ANY_DYNAMIC_DNS: 3 } as const;
 
-const outboundTrafficPolicy = z.strictObject({
-  mode: z.enum(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS']).optional(),
+const outboundTrafficPolicy = form.strictObject({
+  mode: form.oneWordOf(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS']).optional(),
   tls: clientTLSSettings.optional(),
 });
 
-const proxyConfig = z.looseObject({
+const proxyConfig = form.looseObject({
   proxyMetadata: textMap.optional(),
-  interceptionMode: z.enum(['REDIRECT', 'TPROXY', 'NONE']).optional(),
+  interceptionMode: form.oneWordOf(['REDIRECT', 'TPROXY', 'NONE']).optional(),
   proxyHeaders: anyMap.optional(),
 });
 
-const labelSelector = z.strictObject({
+const labelSelector = form.strictObject({
   matchLabels: textMap.optional(),
-  matchExpressions: z
-    .array(z.strictObject({ key: text.optional(), operator: text.optional(), values: texts.optional() }))
+  matchExpressions: form
+    .array(form.strictObject({ key: text.optional(), operator: text.optional(), values: texts.optional() }))
     .optional(),
 });
 
-const visibility = z.enum(['UNSPECIFIED', 'PUBLIC', 'NAMESPACE', 'NONE']);
+const visibility = form.oneWordOf(['UNSPECIFIED', 'PUBLIC', 'NAMESPACE', 'NONE']);
 
-const serviceEntryVisibility = z.strictObject({
+const serviceEntryVisibility = form.strictObject({
   defaultVisibility: visibility.optional(),
-  policies: z
+  policies: form
     .array(
-      z.strictObject({
+      form.strictObject({
         visibility: visibility.optional(),
-        matchingRules: z.array(z.strictObject({ namespaceSelector: labelSelector.optional() })).optional(),
+        matchingRules: form.array(form.strictObject({ namespaceSelector: labelSelector.optional() })).optional(),
       }),
     )
     .optional(),
@@ -49,7 +49,7 @@ const serviceEntryVisibility = z.strictObject({
 });
 
 /** An unknown name is let go: Istio reads it as the default. */
-const pathNormalization = z.strictObject({ normalization: z.union([text, z.int()]).optional() });
+const pathNormalization = form.strictObject({ normalization: form.either(text, form.int()).optional() });
 
 /** The numbers of `pathNormalization.normalization`. */
 export const pathNormalizations = ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
@@ -59,7 +59,7 @@ const governing = {
   rootNamespace: text,
   accessLogFile: text,
   accessLogFormat: text,
-  accessLogEncoding: z.enum(['TEXT', 'JSON']),
+  accessLogEncoding: form.oneWordOf(['TEXT', 'JSON']),
   disableEnvoyListenerLog: flag,
   connectTimeout: durationText,
   protocolDetectionTimeout: durationText,
@@ -68,18 +68,21 @@ const governing = {
   defaultVirtualServiceExportTo: texts,
   defaultDestinationRuleExportTo: texts,
   defaultHttpRetryPolicy: httpRetry,
-  defaultTrafficPolicy: z.strictObject({
+  defaultTrafficPolicy: form.strictObject({
     connectionPool: connectionPoolSettings.optional(),
     outlierDetection: outlierDetection.optional(),
   }),
-  h2UpgradePolicy: z.enum(['DO_NOT_UPGRADE', 'UPGRADE']),
+  h2UpgradePolicy: form.oneWordOf(['DO_NOT_UPGRADE', 'UPGRADE']),
   pathNormalization,
   localityLbSetting,
-  serviceSettings: z.array(
-    z.strictObject({ settings: z.strictObject({ clusterLocal: flag.optional() }).optional(), hosts: texts.optional() }),
+  serviceSettings: form.array(
+    form.strictObject({
+      settings: form.strictObject({ clusterLocal: flag.optional() }).optional(),
+      hosts: texts.optional(),
+    }),
   ),
   serviceEntryVisibility,
-  discoverySelectors: z.array(labelSelector),
+  discoverySelectors: form.array(labelSelector),
   outboundClusterStatName: text,
   trustDomain: text,
   trustDomainAliases: texts,
@@ -89,7 +92,7 @@ const governing = {
   proxyHttpPort: uint32,
   dnsRefreshRate: durationText,
   defaultConfig: proxyConfig,
-  extensionProviders: z.array(anyMap),
+  extensionProviders: form.array(anyMap),
   defaultProviders: anyMap,
 };
 
@@ -97,7 +100,7 @@ const governing = {
 const irrelevant = {
   ingressClass: text,
   ingressService: text,
-  ingressControllerMode: z.union([text, z.int()]),
+  ingressControllerMode: form.either(text, form.int()),
   ingressSelector: text,
   enableTracing: flag,
   enableEnvoyAccessLogService: flag,
@@ -121,7 +124,7 @@ const irrelevant = {
   mixerCheckServer: text,
   mixerReportServer: text,
   mixerAddress: text,
-  authPolicy: z.union([text, z.int()]),
+  authPolicy: form.either(text, form.int()),
   rdsRefreshDelay: durationText,
   sdsUdsPath: text,
   sdsRefreshDelay: durationText,
@@ -130,7 +133,12 @@ const irrelevant = {
   reportBatchMaxTime: durationText,
 };
 
-export const meshConfig = z.strictObject({ ...governing, ...irrelevant }).partial();
+export const meshConfig = form.strictObject(allOptional({ ...governing, ...irrelevant }));
+
+function allOptional<S extends form.Shape>(fields: S): { [K in keyof S]: form.OptionalForm<form.Infer<S[K]>> } {
+  const optional = Object.entries(fields).map(([name, each]) => [name, each.optional()] as const);
+  return Object.fromEntries(optional) as { [K in keyof S]: form.OptionalForm<form.Infer<S[K]>> };
+}
 
 /** Fields that only MeshConfig has: one of them tells a bare MeshConfig from any other document. */
 export const meshConfigFields: readonly string[] = Object.keys(meshConfig.shape);

@@ -1,9 +1,9 @@
 /** Kubernetes' ObjectMeta. Only names, labels and annotations are looked at; the rest is what a server writes into it. */
-import { z } from 'zod';
+import * as form from './form.ts';
 import { anyMap } from './any-map.ts';
 import { text, textMap, texts } from './fields.ts';
 
-export const metadata = z.strictObject({
+export const metadata = form.strictObject({
   name: text.min(1),
   generateName: text.optional(),
   namespace: text.optional(),
@@ -11,12 +11,12 @@ export const metadata = z.strictObject({
   annotations: textMap.optional(),
   creationTimestamp: text.optional(),
   uid: text.optional(),
-  resourceVersion: z.union([text, z.int()]).optional(),
-  generation: z.int().optional(),
+  resourceVersion: form.either(text, form.int()).optional(),
+  generation: form.int().optional(),
   selfLink: text.optional(),
   deletionTimestamp: text.optional(),
-  deletionGracePeriodSeconds: z.int().optional(),
-  ownerReferences: z.array(anyMap).optional(),
+  deletionGracePeriodSeconds: form.int().optional(),
+  ownerReferences: form.array(anyMap).optional(),
   finalizers: texts.optional(),
-  managedFields: z.array(anyMap).optional(),
+  managedFields: form.array(anyMap).optional(),
 });

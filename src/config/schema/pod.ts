@@ -1,15 +1,15 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { flag, text } from './fields.ts';
 
 /** PodSpec is Kubernetes' own and large; only what says whether traffic is captured is looked at. */
-export const podSpec = z.looseObject({
+export const podSpec = form.looseObject({
   hostNetwork: flag.optional(),
   serviceAccountName: text.optional(),
 });
 
 /** Written by Kubernetes: the pod's addresses. */
-export const podStatus = z.looseObject({
+export const podStatus = form.looseObject({
   phase: text.optional(),
   podIP: text.optional(),
-  podIPs: z.array(z.looseObject({ ip: text })).optional(),
+  podIPs: form.array(form.looseObject({ ip: text })).optional(),
 });

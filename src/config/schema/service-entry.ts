@@ -1,20 +1,20 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { celRule, port, text, texts, workloadSelector } from './fields.ts';
 import { workloadEntrySpec } from './workload-entry.ts';
 
-const servicePort = z.strictObject({
+const servicePort = form.strictObject({
   number: port,
   protocol: text.max(256).optional(),
   name: text.max(256),
   targetPort: port.optional(),
 });
 
-const resolution = z.enum(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']);
+const resolution = form.oneWordOf(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']);
 
 /** networking.istio.io ServiceEntry. */
-export const serviceEntrySpec = z
+export const serviceEntrySpec = form
   .strictObject({
-    hosts: z
+    hosts: form
       .array(
         text.refine(
           (host) => host !== '*',
@@ -23,8 +23,8 @@ export const serviceEntrySpec = z
       )
       .min(1)
       .max(256),
-    addresses: z.array(text.max(64)).max(256).optional(),
-    ports: z
+    addresses: form.array(text.max(64)).max(256).optional(),
+    ports: form
       .array(servicePort)
       .max(256)
       .refine(
@@ -36,9 +36,9 @@ export const serviceEntrySpec = z
         celRule('duplicatePort', 'two ports have the same number'),
       )
       .optional(),
-    location: z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
+    location: form.oneWordOf(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
     resolution: resolution.optional(),
-    endpoints: z.array(workloadEntrySpec).max(4096).optional(),
+    endpoints: form.array(workloadEntrySpec).max(4096).optional(),
     workloadSelector: workloadSelector.optional(),
     exportTo: texts.optional(),
     subjectAltNames: texts.optional(),
@@ -60,8 +60,8 @@ export const serviceEntrySpec = z
     celRule('endpointsRoundRobin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
   );
 
-export type ServiceEntryFields = z.infer<typeof serviceEntrySpec>;
-type ResolutionName = z.infer<typeof resolution>;
+export type ServiceEntryFields = form.Infer<typeof serviceEntrySpec>;
+type ResolutionName = form.Infer<typeof resolution>;
 
 function isNone(name: ResolutionName | undefined): boolean {
   return name === undefined || name === 'NONE';

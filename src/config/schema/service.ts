@@ -1,38 +1,38 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { anyMap } from './any-map.ts';
 import { flag, int32, text, textMap, texts, uint32 } from './fields.ts';
 
-const port = z.strictObject({
+const port = form.strictObject({
   name: text.optional(),
-  protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
+  protocol: form.oneWordOf(['TCP', 'UDP', 'SCTP']).optional(),
   appProtocol: text.optional(),
-  port: z.int().min(1).max(65535),
-  targetPort: z.union([z.int().min(0).max(65535), text]).optional(),
+  port: form.int().min(1).max(65535),
+  targetPort: form.either(form.int().min(0).max(65535), text).optional(),
   nodePort: uint32.optional(),
 });
 
 /** ServiceSpec of Kubernetes' v1. */
-export const serviceSpec = z.strictObject({
-  type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),
+export const serviceSpec = form.strictObject({
+  type: form.oneWordOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),
   clusterIP: text.optional(),
   clusterIPs: texts.optional(),
   externalName: text.optional(),
   externalIPs: texts.optional(),
-  ports: z.array(port).optional(),
+  ports: form.array(port).optional(),
   selector: textMap.optional(),
   publishNotReadyAddresses: flag.optional(),
-  sessionAffinity: z.enum(['None', 'ClientIP']).optional(),
+  sessionAffinity: form.oneWordOf(['None', 'ClientIP']).optional(),
   sessionAffinityConfig: anyMap.optional(),
   loadBalancerIP: text.optional(),
   loadBalancerSourceRanges: texts.optional(),
   loadBalancerClass: text.optional(),
-  externalTrafficPolicy: z.enum(['Cluster', 'Local']).optional(),
-  internalTrafficPolicy: z.enum(['Cluster', 'Local']).optional(),
+  externalTrafficPolicy: form.oneWordOf(['Cluster', 'Local']).optional(),
+  internalTrafficPolicy: form.oneWordOf(['Cluster', 'Local']).optional(),
   healthCheckNodePort: int32.optional(),
-  ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).optional(),
-  ipFamilyPolicy: z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack']).optional(),
+  ipFamilies: form.array(form.oneWordOf(['IPv4', 'IPv6'])).optional(),
+  ipFamilyPolicy: form.oneWordOf(['SingleStack', 'PreferDualStack', 'RequireDualStack']).optional(),
   allocateLoadBalancerNodePorts: flag.optional(),
   trafficDistribution: text.optional(),
 });
 
-export type ServiceFields = z.infer<typeof serviceSpec>;
+export type ServiceFields = form.Infer<typeof serviceSpec>;

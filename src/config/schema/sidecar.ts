@@ -1,17 +1,17 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { connectionPoolSettings } from './connection-pool.ts';
 import { destination, text, uint32, workloadSelector } from './fields.ts';
 import { serverTLSSettings } from './tls-settings.ts';
 
-const sidecarPort = z.strictObject({
+const sidecarPort = form.strictObject({
   number: uint32.optional(),
   protocol: text.optional(),
   name: text.optional(),
   targetPort: uint32.optional(),
 });
-const captureMode = z.enum(['DEFAULT', 'IPTABLES', 'NONE']);
+const captureMode = form.oneWordOf(['DEFAULT', 'IPTABLES', 'NONE']);
 
-const ingressListener = z.strictObject({
+const ingressListener = form.strictObject({
   port: sidecarPort,
   bind: text.optional(),
   captureMode: captureMode.optional(),
@@ -20,28 +20,28 @@ const ingressListener = z.strictObject({
   connectionPool: connectionPoolSettings.optional(),
 });
 
-const egressListener = z.strictObject({
+const egressListener = form.strictObject({
   port: sidecarPort.optional(),
   bind: text.optional(),
   captureMode: captureMode.optional(),
-  hosts: z.array(text),
+  hosts: form.array(text),
 });
 
 /** networking.istio.io Sidecar. */
-export const sidecarSpec = z.strictObject({
+export const sidecarSpec = form.strictObject({
   workloadSelector: workloadSelector.optional(),
-  ingress: z.array(ingressListener).optional(),
-  egress: z.array(egressListener).optional(),
+  ingress: form.array(ingressListener).optional(),
+  egress: form.array(egressListener).optional(),
   inboundConnectionPool: connectionPoolSettings.optional(),
-  outboundTrafficPolicy: z
+  outboundTrafficPolicy: form
     .strictObject({
-      mode: z.enum(['REGISTRY_ONLY', 'ALLOW_ANY']).optional(),
+      mode: form.oneWordOf(['REGISTRY_ONLY', 'ALLOW_ANY']).optional(),
       egressProxy: destination.optional(),
     })
     .optional(),
 });
 
-export type SidecarFields = z.infer<typeof sidecarSpec>;
-export type SidecarPortFields = z.infer<typeof sidecarPort>;
-export type IngressListenerFields = z.infer<typeof ingressListener>;
-export type EgressListenerFields = z.infer<typeof egressListener>;
+export type SidecarFields = form.Infer<typeof sidecarSpec>;
+export type SidecarPortFields = form.Infer<typeof sidecarPort>;
+export type IngressListenerFields = form.Infer<typeof ingressListener>;
+export type EgressListenerFields = form.Infer<typeof egressListener>;

@@ -1,9 +1,9 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { celRule, flag, flagValue, text, texts } from './fields.ts';
 
 /** ClientTLSSettings: how TLS is originated. */
-export const clientTLSSettings = z.strictObject({
-  mode: z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']).optional(),
+export const clientTLSSettings = form.strictObject({
+  mode: form.oneWordOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']).optional(),
   clientCertificate: text.optional(),
   privateKey: text.optional(),
   caCertificates: text.optional(),
@@ -13,25 +13,27 @@ export const clientTLSSettings = z.strictObject({
   insecureSkipVerify: flagValue.optional(),
   caCrl: text.optional(),
 });
-export type ClientTLSFields = z.infer<typeof clientTLSSettings>;
+export type ClientTLSFields = form.Infer<typeof clientTLSSettings>;
 
-const tlsVersion = z.enum(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
+const tlsVersion = form.oneWordOf(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
 
 /** ServerTLSSettings: of a Gateway's server and of a Sidecar's ingress listener. */
-export const serverTLSSettings = z
+export const serverTLSSettings = form
   .strictObject({
     httpsRedirect: flag.optional(),
-    mode: z.enum(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']).optional(),
+    mode: form
+      .oneWordOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL'])
+      .optional(),
     serverCertificate: text.optional(),
     privateKey: text.optional(),
     caCertificates: text.optional(),
     caCrl: text.optional(),
     credentialName: text.optional(),
     caCertCredentialName: text.optional(),
-    credentialNames: z.array(text).min(1).max(2).optional(),
-    tlsCertificates: z
+    credentialNames: form.array(text).min(1).max(2).optional(),
+    tlsCertificates: form
       .array(
-        z.strictObject({
+        form.strictObject({
           serverCertificate: text.optional(),
           privateKey: text.optional(),
           caCertificates: text.optional(),
@@ -59,4 +61,4 @@ export const serverTLSSettings = z
     (tls) => !(tls.credentialNames !== undefined && tls.tlsCertificates !== undefined),
     celRule('tlsOneCertificateSource', 'sets credentialNames and tlsCertificates; only one of them may be set'),
   );
-export type ServerTLSFields = z.infer<typeof serverTLSSettings>;
+export type ServerTLSFields = form.Infer<typeof serverTLSSettings>;

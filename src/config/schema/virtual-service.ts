@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import {
   destination,
   double,
@@ -16,15 +16,15 @@ import {
   uint32Value,
 } from './fields.ts';
 
-const headerOperations = z.strictObject({
+const headerOperations = form.strictObject({
   set: textMap.optional(),
   add: textMap.optional(),
   remove: texts.optional(),
 });
-const headers = z.strictObject({ request: headerOperations.optional(), response: headerOperations.optional() });
-const percent = z.strictObject({ value: double.optional() });
+const headers = form.strictObject({ request: headerOperations.optional(), response: headerOperations.optional() });
+const percent = form.strictObject({ value: double.optional() });
 
-const httpMatchRequest = z.strictObject({
+const httpMatchRequest = form.strictObject({
   name: text.optional(),
   uri: stringMatch.optional(),
   scheme: stringMatch.optional(),
@@ -41,29 +41,29 @@ const httpMatchRequest = z.strictObject({
   statPrefix: text.optional(),
 });
 
-const httpRouteDestination = z.strictObject({
+const httpRouteDestination = form.strictObject({
   destination,
   weight: int32.optional(),
   headers: headers.optional(),
 });
-const routeDestination = z.strictObject({ destination, weight: int32.optional() });
+const routeDestination = form.strictObject({ destination, weight: int32.optional() });
 
 const httpRedirect = oneOf(
-  z.strictObject({
+  form.strictObject({
     uri: text.optional(),
     prefixRewrite: text.optional(),
     authority: text.optional(),
     port: uint32.optional(),
-    derivePort: z.enum(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']).optional(),
+    derivePort: form.oneWordOf(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']).optional(),
     scheme: text.optional(),
     redirectCode: uint32.optional(),
   }),
   ['port', 'derivePort'],
 );
 
-const httpFaultInjection = z.strictObject({
+const httpFaultInjection = form.strictObject({
   delay: oneOf(
-    z.strictObject({
+    form.strictObject({
       percent: int32.optional(),
       fixedDelay: duration.optional(),
       exponentialDelay: duration.optional(),
@@ -72,7 +72,7 @@ const httpFaultInjection = z.strictObject({
     ['fixedDelay', 'exponentialDelay'],
   ).optional(),
   abort: oneOf(
-    z.strictObject({
+    form.strictObject({
       httpStatus: int32.optional(),
       grpcStatus: text.optional(),
       http2Error: text.optional(),
@@ -82,18 +82,18 @@ const httpFaultInjection = z.strictObject({
   ).optional(),
 });
 
-const corsPolicy = z.strictObject({
+const corsPolicy = form.strictObject({
   allowOrigin: texts.optional(),
-  allowOrigins: z.array(stringMatch).optional(),
+  allowOrigins: form.array(stringMatch).optional(),
   allowMethods: texts.optional(),
   allowHeaders: texts.optional(),
   exposeHeaders: texts.optional(),
   maxAge: duration.optional(),
   allowCredentials: flagValue.optional(),
-  unmatchedPreflights: z.enum(['UNSPECIFIED', 'FORWARD', 'IGNORE']).optional(),
+  unmatchedPreflights: form.oneWordOf(['UNSPECIFIED', 'FORWARD', 'IGNORE']).optional(),
 });
 
-export const httpRetry = z.strictObject({
+export const httpRetry = form.strictObject({
   attempts: int32.optional(),
   perTryTimeout: duration.optional(),
   retryOn: text.optional(),
@@ -102,30 +102,33 @@ export const httpRetry = z.strictObject({
   backoff: duration.optional(),
 });
 
-const httpRoute = z.strictObject({
+const httpRoute = form.strictObject({
   name: text.optional(),
-  match: z.array(httpMatchRequest).optional(),
-  route: z.array(httpRouteDestination).optional(),
+  match: form.array(httpMatchRequest).optional(),
+  route: form.array(httpRouteDestination).optional(),
   redirect: httpRedirect.optional(),
-  directResponse: z
+  directResponse: form
     .strictObject({
       status: uint32,
-      body: oneOf(z.strictObject({ string: text.optional(), bytes: text.optional() }), ['string', 'bytes']).optional(),
+      body: oneOf(form.strictObject({ string: text.optional(), bytes: text.optional() }), [
+        'string',
+        'bytes',
+      ]).optional(),
     })
     .optional(),
-  delegate: z.strictObject({ name: text.optional(), namespace: text.optional() }).optional(),
-  rewrite: z
+  delegate: form.strictObject({ name: text.optional(), namespace: text.optional() }).optional(),
+  rewrite: form
     .strictObject({
       uri: text.optional(),
       authority: text.optional(),
-      uriRegexRewrite: z.strictObject({ match: text.optional(), rewrite: text.optional() }).optional(),
+      uriRegexRewrite: form.strictObject({ match: text.optional(), rewrite: text.optional() }).optional(),
     })
     .optional(),
   timeout: duration.optional(),
   retries: httpRetry.optional(),
   fault: httpFaultInjection.optional(),
   mirror: destination.optional(),
-  mirrors: z.array(z.strictObject({ destination, percentage: percent.optional() })).optional(),
+  mirrors: form.array(form.strictObject({ destination, percentage: percent.optional() })).optional(),
   mirrorPercent: uint32Value.optional(),
   mirror_percent: uint32Value.optional(),
   mirrorPercentage: percent.optional(),
@@ -133,8 +136,8 @@ const httpRoute = z.strictObject({
   headers: headers.optional(),
 });
 
-const tlsMatchAttributes = z.strictObject({
-  sniHosts: z.array(text),
+const tlsMatchAttributes = form.strictObject({
+  sniHosts: form.array(text),
   destinationSubnets: texts.optional(),
   port: uint32.optional(),
   sourceLabels: textMap.optional(),
@@ -142,7 +145,7 @@ const tlsMatchAttributes = z.strictObject({
   sourceNamespace: text.optional(),
 });
 
-const l4MatchAttributes = z.strictObject({
+const l4MatchAttributes = form.strictObject({
   destinationSubnets: texts.optional(),
   port: uint32.optional(),
   sourceSubnet: text.optional(),
@@ -151,33 +154,36 @@ const l4MatchAttributes = z.strictObject({
   sourceNamespace: text.optional(),
 });
 
-const tlsRoute = z.strictObject({ match: z.array(tlsMatchAttributes), route: z.array(routeDestination).optional() });
-const tcpRoute = z.strictObject({
-  match: z.array(l4MatchAttributes).optional(),
-  route: z.array(routeDestination).optional(),
+const tlsRoute = form.strictObject({
+  match: form.array(tlsMatchAttributes),
+  route: form.array(routeDestination).optional(),
+});
+const tcpRoute = form.strictObject({
+  match: form.array(l4MatchAttributes).optional(),
+  route: form.array(routeDestination).optional(),
 });
 
 /** networking.istio.io VirtualService. */
-export const virtualServiceSpec = z.strictObject({
+export const virtualServiceSpec = form.strictObject({
   hosts: texts.optional(),
   gateways: texts.optional(),
-  http: z.array(httpRoute).optional(),
-  tls: z.array(tlsRoute).optional(),
-  tcp: z.array(tcpRoute).optional(),
+  http: form.array(httpRoute).optional(),
+  tls: form.array(tlsRoute).optional(),
+  tcp: form.array(tcpRoute).optional(),
   exportTo: texts.optional(),
 });
 
-export type VirtualServiceFields = z.infer<typeof virtualServiceSpec>;
-export type HTTPRouteFields = z.infer<typeof httpRoute>;
-export type HTTPMatchFields = z.infer<typeof httpMatchRequest>;
-export type HTTPRouteDestinationFields = z.infer<typeof httpRouteDestination>;
-export type RouteDestinationFields = z.infer<typeof routeDestination>;
-export type HeadersFields = z.infer<typeof headers>;
-export type HTTPFaultFields = z.infer<typeof httpFaultInjection>;
-export type CorsFields = z.infer<typeof corsPolicy>;
-export type HTTPRetryFields = z.infer<typeof httpRetry>;
-export type HTTPRedirectFields = z.infer<typeof httpRedirect>;
-export type TLSRouteFields = z.infer<typeof tlsRoute>;
-export type TCPRouteFields = z.infer<typeof tcpRoute>;
-export type DestinationFields = z.infer<typeof destination>;
-export type StringMatchFields = z.infer<typeof stringMatch>;
+export type VirtualServiceFields = form.Infer<typeof virtualServiceSpec>;
+export type HTTPRouteFields = form.Infer<typeof httpRoute>;
+export type HTTPMatchFields = form.Infer<typeof httpMatchRequest>;
+export type HTTPRouteDestinationFields = form.Infer<typeof httpRouteDestination>;
+export type RouteDestinationFields = form.Infer<typeof routeDestination>;
+export type HeadersFields = form.Infer<typeof headers>;
+export type HTTPFaultFields = form.Infer<typeof httpFaultInjection>;
+export type CorsFields = form.Infer<typeof corsPolicy>;
+export type HTTPRetryFields = form.Infer<typeof httpRetry>;
+export type HTTPRedirectFields = form.Infer<typeof httpRedirect>;
+export type TLSRouteFields = form.Infer<typeof tlsRoute>;
+export type TCPRouteFields = form.Infer<typeof tcpRoute>;
+export type DestinationFields = form.Infer<typeof destination>;
+export type StringMatchFields = form.Infer<typeof stringMatch>;

@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import * as form from './form.ts';
 import { celRule, port, text, textMap, uint32 } from './fields.ts';
 
 const PORT_NAME = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const UNIX = 'unix://';
 
 /** networking.istio.io WorkloadEntry, and an endpoint of a ServiceEntry. */
-export const workloadEntrySpec = z
+export const workloadEntrySpec = form
   .strictObject({
     address: text
       .max(256)
@@ -18,8 +18,8 @@ export const workloadEntrySpec = z
         celRule('unixEndpoint', 'a unix socket is a file, not a folder'),
       )
       .optional(),
-    ports: z
-      .record(z.string(), port)
+    ports: form
+      .record(port)
       .refine((ports) => Object.keys(ports).length <= 128, celRule('outOfRange', 'has more than 128 ports'))
       .refine(
         (ports) => Object.keys(ports).every((name) => name.length < 63 && PORT_NAME.test(name)),
@@ -43,4 +43,4 @@ export const workloadEntrySpec = z
     celRule('unixEndpoint', 'a unix socket has no ports'),
   );
 
-export type WorkloadEntryFields = z.infer<typeof workloadEntrySpec>;
+export type WorkloadEntryFields = form.Infer<typeof workloadEntrySpec>;

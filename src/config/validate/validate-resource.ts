@@ -1,7 +1,7 @@
-import type { z } from 'zod';
 import { formatFieldPath } from '../field-path.ts';
 import { schemaProblems } from '../schema-problems.ts';
 import { destinationRuleSpec } from '../schema/destination-rule.ts';
+import type { Form, Infer } from '../schema/form.ts';
 import { gatewaySpec } from '../schema/gateway.ts';
 import { proxyConfigSpec } from '../schema/proxy-config.ts';
 import { serviceEntrySpec } from '../schema/service-entry.ts';
@@ -41,15 +41,15 @@ interface CheckedMetadata {
 }
 
 interface KindRules {
-  readonly schema: z.ZodType;
+  readonly schema: Form;
   readonly validate: (report: Report, spec: unknown, metadata: CheckedMetadata) => void;
 }
 
-function kindRules<Schema extends z.ZodType>(
+function kindRules<Schema extends Form>(
   schema: Schema,
-  validate: (report: Report, spec: z.infer<Schema>, metadata: CheckedMetadata) => void,
+  validate: (report: Report, spec: Infer<Schema>, metadata: CheckedMetadata) => void,
 ): KindRules {
-  return { schema, validate: (report, spec, metadata) => validate(report, spec as z.infer<Schema>, metadata) };
+  return { schema, validate: (report, spec, metadata) => validate(report, spec as Infer<Schema>, metadata) };
 }
 
 /** Istio marks what it makes from resources of the Gateway API, which follow looser rules. */
