@@ -1,5 +1,6 @@
 import type { Connection } from '../core/model/connection.ts';
-import type { RetryPolicy } from '../core/model/decision.ts';
+import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
+import type { RetryState } from '../upstream/retry.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import type { Guard } from './seam.ts';
 
@@ -26,6 +27,10 @@ export interface DecidedSocket {
   readonly target?: UpstreamTarget;
   /** The route's retries, where they are carried out by the connection itself. */
   readonly retry?: ConnectionRetry;
+  /** Tried again by the socket below when no connection comes about; never together with `retry`. */
+  readonly connectRetry?: ConnectionRetry;
+  /** The bytes only: TLS that the target asks for is the business of whoever dials. */
+  readonly below?: boolean;
   /** Milliseconds, of the cluster; absent: the target's, or none. */
   readonly connectTimeoutMs?: number;
   /** The one address for which the request was decided; the name is not resolved again. */
@@ -35,7 +40,11 @@ export interface DecidedSocket {
 /** How a connection of a pool tries again. Of the route, and the same for all its requests. */
 export interface ConnectionRetry {
   readonly policy: RetryPolicy;
+  /** Whose limit of retries counts. */
+  readonly cluster?: UpstreamCluster | undefined;
   readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
+  /** Told before each further try of a socket's connection, and when there is none: for the log of its request. */
+  readonly onTry?: (socket: object, state: RetryState, again: boolean) => void;
 }
 
 /** Private on purpose (no `Symbol.for`): other code cannot make one up. */

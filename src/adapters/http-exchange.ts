@@ -58,8 +58,10 @@ export function observeResponse(exchange: Exchange, response: IncomingMessage): 
 
 /** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
-  const exhausted = exchange.responseFlags === 'URX';
-  if (isRefusal(error) || (exchange.responseFlags !== '' && !exhausted)) return;
+  // Told by the retries: their last failure follows.
+  const { responseFlags: before } = exchange;
+  const retried = before === 'URX' || before === 'UO';
+  if (isRefusal(error) || (before !== '' && !retried)) return;
   if (request.res !== undefined && request.res !== null) exchange.responseFlags = 'UPE';
   else if (isConnectError(error)) {
     exchange.responseFlags = 'UF';
@@ -74,5 +76,5 @@ function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: No
     }
   } else if (error.name === 'AbortError' || error.code === 'ABORT_ERR') exchange.responseFlags = 'DC';
   else if (error.code?.startsWith('HPE_')) exchange.responseFlags = 'UPE';
-  if (exhausted && exchange.responseFlags !== 'URX') exchange.responseFlags = `URX,${exchange.responseFlags}`;
+  if (retried && exchange.responseFlags !== before) exchange.responseFlags = `${before},${exchange.responseFlags}`;
 }

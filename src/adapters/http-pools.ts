@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { RequestPlan } from '../upstream/request-plan.ts';
-import { retriesAnswers } from '../upstream/retry-conditions.ts';
+import type { RetryState } from '../upstream/retry.ts';
+import { retryNeeds } from '../upstream/retry-conditions.ts';
 import { decidedSocket, type DecidedSocket } from './decided-socket.ts';
-import type { NodeAgent } from './http-connection.ts';
+import type { NodeAgent, NodeRequest } from './http-connection.ts';
+import { governedBy } from './http-governed-by.ts';
 import type { Guard } from './seam.ts';
 import { recordsOf } from './socket-records.ts';
 
@@ -49,13 +51,16 @@ export class HttpPools {
     host: string,
     port: number,
     transport: 'tcp' | 'tls',
-    { destination, target, retries, nextTarget }: RequestPlan,
+    { destination, target, retries, connectRetries, nextTarget }: RequestPlan,
     address: string | undefined,
   ): DecidedSocket {
     const { generation } = this.#guard;
-    const policy = retries && address === undefined && retriesAnswers(retries) ? retries : undefined;
-    const connectTimeoutMs = destination?.upstream?.connectTimeoutMs;
-    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''} ${policy ? JSON.stringify(policy) : ''} ${connectTimeoutMs ?? ''}`;
+    const policy = address === undefined ? (retries ?? connectRetries) : undefined;
+    const needs = policy && retryNeeds(policy);
+    const cluster = destination?.upstream;
+    const retry = policy && { policy, cluster, nextTarget: nextTarget ?? (() => undefined), onTry };
+    const connectTimeoutMs = cluster?.connectTimeoutMs;
+    const key = `${generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''} ${needs?.key ?? ''} ${connectTimeoutMs ?? ''}`;
     const known = this.#marks.get(key);
     if (known) return known;
     if (this.#marks.size >= MAX_MARKS) this.#marks.clear();
@@ -68,8 +73,8 @@ export class HttpPools {
       ...(target && { target }),
       ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
       ...(address !== undefined && { address }),
-      ...(policy && { retry: { policy, nextTarget: nextTarget ?? (() => undefined) } }),
-    });
+      ...(needs?.answers ? { retry } : needs?.connects ? { connectRetry: retry } : {}),
+    } as DecidedSocket);
     this.#marks.set(key, mark);
     return mark;
   }
@@ -95,4 +100,13 @@ export class HttpPools {
     const record = recordsOf(this.#guard).get(socket);
     if (record && record.path === undefined && !this.#guard.admits(record.connection)) socket.destroy();
   }
+}
+
+/** Node notes on a socket which request it is for. */
+function onTry(socket: object, state: RetryState, again: boolean): void {
+  const { _httpMessage: request } = socket as { _httpMessage?: NodeRequest };
+  if (!request) return;
+  for (const { exchange } of governedBy(request))
+    if (exchange && again) exchange.attempts += 1;
+    else if (exchange) exchange.responseFlags = state.exhausted ? 'URX' : state.overflowed ? 'UO' : '';
 }

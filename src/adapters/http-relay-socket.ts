@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { RetryPolicy } from '../core/model/decision.ts';
+import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { RetryState, type TryOutcome } from '../upstream/retry.ts';
 import { governedBy } from './http-governed-by.ts';
@@ -14,6 +14,7 @@ const MAX_HEAD = 64 * 1024;
 
 export interface RelayOptions {
   readonly policy: RetryPolicy;
+  readonly cluster?: UpstreamCluster | undefined;
   readonly target: UpstreamTarget | undefined;
   readonly secure: boolean;
   readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
@@ -77,8 +78,8 @@ export class RelaySocket extends Duplex {
   }
 
   #newRetries(): RetryState {
-    const { policy, random } = this.#options;
-    return new RetryState(policy, { replayable: true, random });
+    const { policy, random, cluster } = this.#options;
+    return new RetryState(policy, { replayable: true, random, cluster });
   }
 
   #reset(): void {
@@ -87,6 +88,7 @@ export class RelaySocket extends Duplex {
     this.#sentBytes = 0;
     this.#head = Buffer.alloc(0);
     this.#tried = [];
+    this.#retries.end();
     this.#retries = this.#newRetries();
   }
 
@@ -150,6 +152,7 @@ export class RelaySocket extends Duplex {
     clearTimeout(this.#perTry);
     clearTimeout(this.#backOff);
     clearTimeout(this.#timeout);
+    this.#retries.end();
     const upstream = this.#upstream;
     this.#upstream = undefined;
     upstream?.on('error', () => undefined).destroy();
@@ -217,7 +220,8 @@ export class RelaySocket extends Duplex {
     const waitMs = this.#retries.next(outcome);
     const exchanges = governedBy(this.#request).flatMap(({ exchange }) => (exchange ? [exchange] : []));
     if (waitMs === undefined) {
-      if (this.#retries.exhausted) for (const exchange of exchanges) exchange.responseFlags = 'URX';
+      const flag = this.#retries.exhausted ? 'URX' : this.#retries.overflowed ? 'UO' : undefined;
+      if (flag) for (const exchange of exchanges) exchange.responseFlags = flag;
       return false;
     }
     clearTimeout(this.#perTry);

@@ -24,7 +24,7 @@ import type { PatchRegistry } from './patch-registry.ts';
 import { observeSocket } from './socket-exchange.ts';
 import { failLater, neverAnswer, neverConnecting, NEVER_CONNECT } from './socket-failure.ts';
 import { guardLookup } from './socket-lookup.ts';
-import { recordsOf } from './socket-records.ts';
+import { recordsOf, type Redial } from './socket-records.ts';
 
 type Connect = (this: net.Socket, ...args: unknown[]) => net.Socket;
 
@@ -110,7 +110,7 @@ function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot):
 /** A request seam decided already: only the addresses are left. */
 function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot, decided: DecidedSocket): Dial {
   const { target, connection } = decided;
-  if (target?.tls && !(socket instanceof tls.TLSSocket))
+  if (target?.tls && !decided.below && !(socket instanceof tls.TLSSocket))
     return refuseOrigination(guard, target, decided.host, decided.port);
   if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
   return dialTo(guard, socket, options, {
@@ -120,7 +120,8 @@ function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot,
     ground: target ? 'target' : 'request',
     target,
     timeoutMs: decided.connectTimeoutMs ?? target?.cluster.connectTimeoutMs,
-    secure: target?.tls !== undefined,
+    secure: target?.tls !== undefined && !decided.below,
+    redial: decided.connectRetry && { retry: decided.connectRetry, mark: decided, options },
   });
 }
 
@@ -181,16 +182,20 @@ interface Destination {
   readonly timeoutMs?: number | undefined;
   /** TLS is originated on this socket. */
   readonly secure?: boolean;
+  readonly redial?: Redial | undefined;
 }
 
 /** The canonical form is what was decided, and so it is what is dialled. */
 function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, destination: Destination): Dial {
-  const { connection, host, port, ground, target, timeoutMs, secure = false } = destination;
+  const { connection, host, port, ground, target, timeoutMs, secure = false, redial } = destination;
   const admitted = new Set<string>();
   const transport = connection.transport ?? 'tcp';
-  const attempt = timeoutMs === undefined ? undefined : { timeoutMs, secure };
+  const attempt = timeoutMs === undefined && !redial ? undefined : { timeoutMs, secure, redial, addresses: 0 };
   recordsOf(guard).set(socket, { connection, transport, admitted, target, attempt });
-  const admit = (address: string): void => void admitted.add(`${address} ${port}`);
+  const admit = (address: string): void => {
+    admitted.add(`${address} ${port}`);
+    if (attempt) attempt.addresses = admitted.size;
+  };
   const dialled = dialledHost(host);
   const dial = bare({ ...options, path: undefined, host: dialled, port });
   if (net.isIP(dialled)) {

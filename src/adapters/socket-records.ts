@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
-import type { DecidedSocket } from './decided-socket.ts';
+import type { ConnectionRetry, DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
 
 /** How the connection below one socket is brought about. Made for each `connect`, and of no use after it. */
@@ -9,6 +9,18 @@ export interface ConnectAttempt {
   readonly timeoutMs: number | undefined;
   /** TLS that the policy originates on this very socket: the time runs until its handshake is done. */
   readonly secure: boolean;
+  /** How it is dialled again when it fails; undefined: not at all. */
+  readonly redial: Redial | undefined;
+  /** How many addresses the name had: each of them is tried before the attempt has failed. */
+  addresses: number;
+}
+
+/** What is needed to dial once more. */
+export interface Redial {
+  readonly retry: ConnectionRetry;
+  readonly mark: DecidedSocket;
+  /** Of the first attempt, before anything was changed in them. */
+  readonly options: Readonly<Record<PropertyKey, unknown>>;
 }
 
 /** What a socket was dialled to, by the application's own word. */

@@ -27,7 +27,8 @@ export function installTcpHandle(guard: Guard, patches: PatchRegistry): void {
         const record = recordsOf(guard).get(owner);
         if (!admits(guard, record, address, port)) return UV_EACCES;
         try {
-          if (record?.attempt) watchAttempt(owner as net.Socket, record.attempt, this, request as ConnectRequest);
+          if (record?.attempt)
+            watchAttempt(guard, owner as net.Socket, record.attempt, this, request as ConnectRequest);
         } catch (error) {
           if (guard.seamFailed('handle', error)) return UV_EACCES;
         }

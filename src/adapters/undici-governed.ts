@@ -70,7 +70,11 @@ export class GovernedDispatch {
     this.#observe(exchange);
     const { body } = this.request;
     if (plan.retries)
-      this.#retries = new RetryState(plan.retries, { replayable: isReplayable(body), random: Math.random });
+      this.#retries = new RetryState(plan.retries, {
+        replayable: isReplayable(body),
+        random: Math.random,
+        cluster: plan.destination?.upstream,
+      });
     // Envoy's clock starts when the whole request was received: a body that is a stream is not there yet.
     if (plan.timeoutMs !== undefined && isReplayable(body)) this.#startDeadline(plan.timeoutMs);
     const start = (): void => {
@@ -218,6 +222,7 @@ export class GovernedDispatch {
     const waitMs = this.#retries?.next(outcome);
     if (waitMs === undefined) {
       if (this.#retries?.exhausted && this.exchange) addFlag(this.exchange, 'URX');
+      if (this.#retries?.overflowed && this.exchange) addFlag(this.exchange, 'UO');
       return false;
     }
     this.#try?.retire();
@@ -284,6 +289,7 @@ export class GovernedDispatch {
   }
 
   #end(): void {
+    this.#retries?.end();
     for (const copy of this.#mirrors) copy.abandon();
     this.#mirrors = [];
     const { exchange } = this;

@@ -12,6 +12,7 @@ import type {
 import { drawFault, drawn } from './fault.ts';
 import { drawDestination, pickEndpoint, targetOf, type EndpointState, type Random } from './pick-destination.ts';
 import type { RequestPlan, TimeoutAs, UpstreamTarget } from './request-plan.ts';
+import { retryNeeds } from './retry-conditions.ts';
 
 /** A request that goes on, or is answered in place. */
 export type Planned =
@@ -102,6 +103,9 @@ function makePlan(
     ...(request && { request }),
     ...(decision.action === 'timeout' && { timeoutMs: decision.timeoutMs }),
     ...(forward.action === 'route' && forward.retries && { retries: forward.retries }),
+    ...(forward.action === 'allow' &&
+      forward.retries &&
+      retryNeeds(forward.retries).connects && { connectRetries: forward.retries }),
     ...(delayMs !== undefined && { delayMs }),
     ...(upstream &&
       forward.action === 'route' && {

@@ -14,6 +14,27 @@ const BEFORE_THE_REQUEST = new Set([
   'envoy-ratelimited',
 ]);
 
+/** What a policy asks of whoever carries it out. */
+export interface RetryNeeds {
+  /** The answer has to be looked at before the client gets it. */
+  readonly answers: boolean;
+  readonly connects: boolean;
+  /** Equal texts, equal policies. */
+  readonly key: string;
+}
+
+const needs = new WeakMap<RetryPolicy, RetryNeeds>();
+
+/** Worked out once for each policy. */
+export function retryNeeds(policy: RetryPolicy): RetryNeeds {
+  let found = needs.get(policy);
+  if (!found) {
+    found = { answers: retriesAnswers(policy), connects: retriesConnects(policy), key: JSON.stringify(policy) };
+    needs.set(policy, found);
+  }
+  return found;
+}
+
 /** Whether the policy, for HTTP/1, can try again after the request was sent: then the answer has to be looked at first. */
 export function retriesAnswers({ attempts, retryOn, statusCodes, perTryTimeoutMs }: RetryPolicy): boolean {
   if (attempts <= 0) return perTryTimeoutMs !== undefined;

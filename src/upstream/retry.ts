@@ -1,4 +1,5 @@
-import type { RetryPolicy } from '../core/model/decision.ts';
+import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
+import { takeRetry } from './retry-budget.ts';
 
 /** How one try ended, as far as a retry depends on it. */
 export type TryOutcome =
@@ -29,6 +30,12 @@ const GRPC_CONDITIONS: readonly (readonly [condition: string, status: number])[]
 
 const DEFAULT_BACKOFF_MS = 25;
 
+export interface RetryOptions {
+  readonly replayable: boolean;
+  readonly random: () => number;
+  readonly cluster?: UpstreamCluster | undefined;
+}
+
 /**
  * Whether and when one request is tried again (Istio: HTTPRetry, Envoy: x-envoy-retry-on). Conditions of HTTP/3, and
  * `retriable-headers`, which Istio can name but not fill, never hold.
@@ -39,16 +46,21 @@ export class RetryState {
   readonly #conditions: ReadonlySet<string>;
   readonly #statusCodes: ReadonlySet<number>;
   readonly #random: () => number;
+  readonly #cluster: UpstreamCluster | undefined;
   readonly #maxBackoffMs: number;
   #nextBackoffMs: number;
   #remaining: number;
 
-  /** A request that cannot be sent again (a body that was a stream) gets no further try. `random` gives 0 up to 1. */
-  constructor(policy: RetryPolicy, options: { readonly replayable: boolean; readonly random: () => number }) {
+  /**
+   * A request that cannot be sent again (a body that was a stream) gets no further try. `random` gives 0 up to 1. The
+   * cluster may limit how many of its requests are tried again at a time.
+   */
+  constructor(policy: RetryPolicy, options: RetryOptions) {
     const codes = policy.retryOn.split(',').map((condition) => condition.trim());
     this.#conditions = new Set(codes);
     this.#statusCodes = new Set([...(policy.statusCodes ?? []), ...codes.filter((c) => /^\d+$/.test(c)).map(Number)]);
     this.#random = options.random;
+    this.#cluster = options.cluster;
     this.#remaining = options.replayable ? policy.attempts : 0;
     this.#nextBackoffMs = policy.backoffMs ?? DEFAULT_BACKOFF_MS;
     this.#maxBackoffMs = this.#nextBackoffMs * 10;
@@ -65,16 +77,35 @@ export class RetryState {
     return this.#exhausted;
   }
   #exhausted = false;
+
+  /** A condition held, but the cluster has all the retries that it may have: the flag UO. */
+  get overflowed(): boolean {
+    return this.#overflowed;
+  }
+  #overflowed = false;
   #used = 0;
+  #release: (() => void) | undefined;
+
+  /** The request is over: its retry is not under way any more. */
+  end(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
 
   /** Milliseconds to wait before the next try; undefined: this outcome stands. */
   next(outcome: TryOutcome): number | undefined {
+    this.end();
     if (!this.#holds(outcome)) return undefined;
     if (this.#remaining === 0) {
       this.#exhausted = this.#used > 0;
       return undefined;
     }
     this.#remaining -= 1;
+    this.#release = takeRetry(this.#cluster);
+    if (!this.#release) {
+      this.#overflowed = true;
+      return undefined;
+    }
     this.#used += 1;
     const upTo = this.#nextBackoffMs;
     this.#nextBackoffMs = Math.min(upTo * 2, this.#maxBackoffMs);
