@@ -16,6 +16,7 @@ export function governOnSocket(guard: Guard, original: NodeRequest['onSocket']):
       discard(socket);
       return;
     }
+    if (guard.active && this.method === 'CONNECT') recordsOf(guard).tunnelled(socket, this.path);
     if (!guard.active || mine || error || !socket) {
       original.call(this, socket, error);
       return;

@@ -41,6 +41,7 @@ export class SocketRecords {
   readonly #live = new Set<WeakRef<Socket>>();
   readonly #collected = new FinalizationRegistry<WeakRef<Socket>>((ref) => this.#live.delete(ref));
 
+  readonly #tunnels = new WeakMap<object, number>();
   #expected: { readonly host: string; readonly port: number } | undefined;
 
   set(socket: Socket, record: SocketRecord): void {
@@ -54,6 +55,17 @@ export class SocketRecords {
 
   get(socket: unknown): SocketRecord | undefined {
     return typeof socket === 'object' && socket !== null ? this.#records.get(socket) : undefined;
+  }
+
+  /** A proxy was asked, and admitted, to lead this connection to an authority: `host:port`. */
+  tunnelled(socket: unknown, authority: string): void {
+    const port = Number(/:(\d{1,5})$/.exec(authority)?.[1]);
+    if (typeof socket === 'object' && socket !== null && port > 0) this.#tunnels.set(socket, port);
+  }
+
+  /** The port at the other end of the tunnel that a CONNECT request dug through this connection. */
+  tunnelPort(socket: unknown): number | undefined {
+    return typeof socket === 'object' && socket !== null ? this.#tunnels.get(socket) : undefined;
   }
 
   /** A pool made this connection for a decided request. */

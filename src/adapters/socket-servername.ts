@@ -27,8 +27,8 @@ function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
     const own = recordsOf(guard).get(socket);
     const parent = (socket as unknown as { _parent?: Socket | null })._parent ?? undefined;
     const record = own ?? recordsOf(guard).get(parent);
-    if (!record || record.path !== undefined || record.connection.sni === name || isTunnelled(guard, record, name))
-      return;
+    if (!record || record.path !== undefined || record.connection.sni === name) return;
+    if (isTunnelled(guard, record, recordsOf(guard).tunnelPort(parent), name)) return;
     // The request seam decided this connection with its own view of the server name.
     if (own && own.connection.request === undefined && own.connection.protocol === 'http1') return;
     const live = own ? socket : parent;
@@ -66,11 +66,10 @@ function refuse(socket: TLSSocket, error: Error): void {
 
 /**
  * Inside a CONNECT tunnel, or after STARTTLS, the destination is what the name says and not what the socket is connected
- * to: it is admitted when the name is, at that port or at HTTPS's.
+ * to. The name is admitted at the port to which the tunnel leads; where that is not known, at the socket's or at HTTPS's.
  */
-function isTunnelled(guard: Guard, record: SocketRecord, name: string): boolean {
-  if (record.transport === 'tls' || record.connection.host === name) return false;
-  return [record.connection.port, 443].some((port) =>
-    guard.wouldAdmit({ host: name, port, transport: 'tls', sni: name }),
-  );
+function isTunnelled(guard: Guard, record: SocketRecord, tunnelPort: number | undefined, name: string): boolean {
+  if (tunnelPort === undefined && (record.transport === 'tls' || record.connection.host === name)) return false;
+  const ports = tunnelPort === undefined ? [record.connection.port, 443] : [tunnelPort];
+  return ports.some((port) => guard.wouldAdmit({ host: name, port, transport: 'tls', sni: name }));
 }

@@ -183,7 +183,7 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
       const at = port('nginx', 'https');
       install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'proxy'), 'TCP'), serviceEntry(HOST, at, 'HTTPS')));
       const inside = async (servername: string): Promise<string> => {
-        const socket = await tunnel(`${servername}:${at}`);
+        const socket = await tunnel(`${HOST}:${at}`);
         const request = https.get({
           host: servername,
           port: at,
@@ -205,8 +205,26 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
       };
       expect(await inside(HOST)).toBe('200');
       expect(await inside('evil.example')).toBe('ERR_EGRESS_DENIED');
-      const tunnels = servers.log('squid', 'access.log');
-      expect(tunnels).toContain(`CONNECT ${HOST}:${at}`);
+      await expect(tunnel(`evil.example:${at}`)).rejects.toMatchObject({ code: 'ERR_EGRESS_DENIED' });
+      // It is written when the tunnel is closed.
+      await expect.poll(() => servers.log('squid', 'access.log')).toContain(`CONNECT ${HOST}:${at}`);
+      expect(servers.log('squid', 'access.log')).not.toContain('evil.example');
+    });
+
+    it('carries plain requests to what is admitted', async () => {
+      const at = port('nginx', 'http');
+      install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'proxy'), 'TCP'), serviceEntry(HOST, at)));
+      const through = (name: string): ReturnType<typeof send> =>
+        send(http, {
+          host: proxy,
+          port: port('squid', 'proxy'),
+          path: `http://${name}:${at}/carried`,
+          headers: { host: `${name}:${at}` },
+        });
+      const answer = await through(HOST);
+      expect(JSON.parse(answer.body ?? '')).toMatchObject({ host: HOST, request_uri: '/carried' });
+      expect((await through('evil.example')).error?.code).toBe('ERR_EGRESS_DENIED');
+      expect(servers.log('squid', 'access.log')).not.toContain('evil.example');
     });
 
     it('is not reached when it is not admitted', async () => {
