@@ -7,6 +7,7 @@ import type {
   Exchange,
   ExchangeObserver,
   Guard,
+  Passage,
   RequestPlan,
   RequestVerdict,
   SeamName,
@@ -27,7 +28,7 @@ import { classOf } from './upstream/address-guard.ts';
 import { ClusterLimits, OVERFLOW_REPLY } from './upstream/cluster-limits.ts';
 import { deniedError, Denials, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
-import { planRequest } from './upstream/plan-request.ts';
+import { planRequest, standingPlan } from './upstream/plan-request.ts';
 import { Warnings } from './upstream/warnings.ts';
 
 const PLAIN: Pick<RequestPlan, 'requestHeaders' | 'responseHeaders' | 'mirrors'> = {
@@ -148,6 +149,30 @@ export class EgressGuard implements Guard {
       return { kind: 'reply', reply: OVERFLOW_REPLY, exchange };
     }
     return { kind: 'proceed', plan, exchange, ...(admission?.kind === 'later' && { wait: admission.wait }) };
+  }
+
+  passage(asked: Connection): Passage | undefined {
+    try {
+      const connection = this.#policy.withWorkload(asked);
+      const decision = this.#policy.decideRequest(connection);
+      const requests = this.#policy.answeredAlike(connection);
+      if (requests === undefined || decision.action === 'deny') return undefined;
+      const plan = standingPlan(decision, this.#options.timeoutAs ?? 'response');
+      return plan && { decision, plan, requests };
+    } catch (error) {
+      this.seamFailed('http', error);
+      return undefined;
+    }
+  }
+
+  get watched(): boolean {
+    return this.#journal.watched;
+  }
+
+  passed({ decision, plan }: Passage, connection: Connection, seam: SeamName): Exchange | undefined {
+    const exchange = this.#journal.begin(this.#policy.withWorkload(connection), decision, seam, 'http');
+    if (exchange) exchange.destination = plan.destination;
+    return exchange;
   }
 
   #refuseRequest(

@@ -36,23 +36,28 @@ export class EgressJournal {
     this.#warnings = warnings;
   }
 
+  /** Whether anybody is told of what begins and ends. */
+  get watched(): boolean {
+    return this.#observers.length > 0 || channelsObserved();
+  }
+
   /** The record of what was decided this moment; undefined where nobody watches. */
   begin(connection: Connection, decision: Decision, seam: SeamName, layer: Exchange['layer']): Exchange | undefined {
-    if (this.#observers.length === 0 && !channelsObserved()) return undefined;
+    if (!this.watched) return undefined;
     const exchange = newExchange(connection, decision, seam, layer);
     this.#open.add(exchange);
     if (!this.#kept) this.#keep();
     exchange.wouldDeny = decision.action === 'deny' && this.#mode === 'report' ? true : undefined;
-    for (const observer of this.#observers) this.tell(() => observer.onDecision?.(exchange));
-    this.tell(() => channelObserver.onDecision?.(exchange));
+    for (const observer of this.#observers) this.#tellDecision(observer, exchange);
+    this.#tellDecision(channelObserver, exchange);
     return exchange;
   }
 
   /** What was ended before, with the process or the egress, is not told of again. */
   end(exchange: Exchange): void {
     if (!this.#open.delete(exchange)) return;
-    for (const observer of this.#observers) this.tell(() => observer.onEnd(exchange));
-    this.tell(() => channelObserver.onEnd(exchange));
+    for (const observer of this.#observers) this.#tellEnd(observer, exchange);
+    this.#tellEnd(channelObserver, exchange);
     if (this.#open.size === 0) this.#idle?.();
   }
 
@@ -119,7 +124,28 @@ export class EgressJournal {
     try {
       action();
     } catch (error) {
-      this.warn('observer', `an observer failed: ${String(error)}`);
+      this.#observerFailed(error);
     }
+  }
+
+  #tellDecision(observer: ExchangeObserver, exchange: Exchange): void {
+    if (observer.onDecision === undefined) return;
+    try {
+      observer.onDecision(exchange);
+    } catch (error) {
+      this.#observerFailed(error);
+    }
+  }
+
+  #tellEnd(observer: ExchangeObserver, exchange: Exchange): void {
+    try {
+      observer.onEnd(exchange);
+    } catch (error) {
+      this.#observerFailed(error);
+    }
+  }
+
+  #observerFailed(error: unknown): void {
+    this.warn('observer', `an observer failed: ${String(error)}`);
   }
 }

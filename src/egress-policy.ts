@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { LearnedNames } from './adapters/learned-names.ts';
-import { compileMeshConfig, decide } from './core/index.ts';
+import { answeredAlike, compileMeshConfig, decide, type SameRequests } from './core/index.ts';
 import type { Connection, Workload } from './core/model/connection.ts';
 import type { Decision, DenyDecision } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
@@ -63,6 +63,13 @@ export class EgressPolicy {
   #decideTarget(target: Connection): Decision {
     if (this.isProbe(target)) return denyDecision('no_service_entry', 'http');
     return target.request === undefined ? this.decideSocket(target) : this.#decideByName(target);
+  }
+
+  /** Which other requests to the same destination have this decision. An address is asked for by the names it was looked up by. */
+  answeredAlike(connection: Connection): SameRequests | undefined {
+    const { host } = connection;
+    if (this.byAddress || host === undefined || isIP(host)) return undefined;
+    return answeredAlike(connection, this.meshConfig);
   }
 
   /**

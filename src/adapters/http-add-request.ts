@@ -1,9 +1,9 @@
 import * as http from 'node:http';
 import type { Connection } from '../core/model/connection.ts';
-import { DECIDED, type DecidedSocket } from './decided-socket.ts';
 import { destinationOf, httpConnection, type NodeAgent, type NodeRequest } from './http-connection.ts';
 import { failClosed, GovernedRequest } from './http-governed.ts';
-import { isGoverned } from './http-governed-by.ts';
+import { governedUnder } from './http-governed-by.ts';
+import { HttpPassages, withMark } from './http-passages.ts';
 import type { HttpPools } from './http-pools.ts';
 import { CALL_OPTIONS, type CallOptions, type Guard, type RequestVerdict, type SeamName } from './seam.ts';
 import { dialledAddress } from './socket-lookup.ts';
@@ -13,32 +13,36 @@ type AddRequest = NodeAgent['addRequest'];
 
 /** Where nearly all requests are decided: when they are handed to their agent, before any socket exists. */
 export function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest): AddRequest {
+  const passages = new HttpPassages(guard, pools);
   return function addRequest(this: NodeAgent, request, options, ...legacy) {
-    const pass = (): void => original.call(this, request, options, ...legacy);
-    if (!guard.active || isGoverned(request, guard)) {
-      pass();
+    if (!guard.active || governedUnder(request, guard) !== undefined) {
+      original.call(this, request, options, ...legacy);
       return;
     }
     let forwarded = false;
     try {
       pools.seen(this);
       const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
-      decideRequest({
-        guard,
-        pools,
-        agent: this,
-        request,
-        options: fields,
-        forward: (o) => {
+      const passage = passages.find(this, request, fields);
+      if (passage === undefined) {
+        const forward = (changed: Options): void => {
           forwarded = true;
-          original.call(this, request, o);
-        },
-      });
+          original.call(this, request, changed);
+        };
+        decideRequest({ guard, pools, passages, agent: this, request, options: fields, forward });
+        return;
+      }
+      const seam = request.protocol === 'https:' ? 'https' : 'http';
+      const call = fields[CALL_OPTIONS] as CallOptions | undefined;
+      new GovernedRequest(guard, request, seam, undefined, call, passage).pass(passage);
+      const marked = withMark(fields, passage.mark);
+      forwarded = true;
+      original.call(this, request, marked);
     } catch (error) {
       // Node's own complaint, or that of the application's agent: thrown on as it would have been.
       if (forwarded) throw error;
       if (guard.seamFailed('http', error)) failClosed(guard, request, error);
-      else pass();
+      else original.call(this, request, options, ...legacy);
     }
   };
 }
@@ -51,6 +55,7 @@ function legacyOptions(host: string, [port, localAddress]: readonly unknown[]): 
 interface AgentCall {
   readonly guard: Guard;
   readonly pools: HttpPools;
+  readonly passages: HttpPassages;
   readonly agent: NodeAgent;
   readonly request: NodeRequest;
   readonly options: Options;
@@ -80,8 +85,10 @@ function ask(call: AgentCall, seam: SeamName, connection: Connection & { host: s
   const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
   const governed = new GovernedRequest(guard, request, seam, connection, wishes);
   const verdict = guard.request(connection, seam, wishes);
-  if (verdict.kind === 'proceed') forwardLater(call, governed, verdict);
-  else if (verdict.kind !== 'resolve') governed.settle(verdict);
+  if (verdict.kind === 'proceed') {
+    call.passages.learn(call.agent, options, connection, verdict.plan);
+    forwardLater(call, governed, verdict);
+  } else if (verdict.kind !== 'resolve') governed.settle(verdict);
   else {
     const release = holdBack(request);
     dialledAddress(connection.host, options['lookup'], (error, address) => {
@@ -144,13 +151,6 @@ function holdBack(request: NodeRequest): () => boolean {
 /** The application gave up before there was a connection: Node tells it so as soon as it is handed none. */
 function finishDestroyed(request: NodeRequest): void {
   http.ClientRequest.prototype.onSocket.call(request, null as never);
-}
-
-/** The options are Node's own copy, made for this request: a field may be put on them, which a spread would cost. */
-function withMark(options: Options, mark: DecidedSocket): Options {
-  if (!Object.isExtensible(options)) return { ...options, [DECIDED]: mark };
-  options[DECIDED] = mark;
-  return options;
 }
 
 function decideUnix({ guard, request, options, forward }: AgentCall, path: string): void {

@@ -1,63 +1,62 @@
 import type { IncomingMessage } from 'node:http';
-import { errorMonitor } from 'node:events';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
-import type { Exchange, Guard } from './seam.ts';
+import type { Exchange } from './seam.ts';
 import { connectFailureDetails, describeSocket, isConnectError, isRefusal, isTlsError } from './socket-exchange.ts';
 
-/**
- * Fills in the exchange of one HTTP/1 request. It only listens: no listener of its kind changes what Node does (an
- * `error` listener would swallow an uncaught error, a `response` listener would keep Node from dumping the body).
- */
-export function observeRequest(guard: Guard, request: NodeRequest, exchange: Exchange): void {
-  exchange.protocol = 'HTTP/1.1';
-  let ended = false;
-  let socketOf: Socket | undefined;
-  const end = (): void => {
-    if (ended) return;
-    ended = true;
-    exchange.endedAt = performance.now();
-    const socket = socketOf ?? request.socket ?? undefined;
-    // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
-    if (socket && !socket.destroyed) describeSocket(exchange, socket);
-    exchange.reusedSocket = request.reusedSocket;
-    if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
-    if (exchange.responseCode === 0 && exchange.responseFlags === '') exchange.responseFlags = 'DC';
-    guard.ended(exchange);
-  };
-  request.once('socket', (socket: Socket) => {
-    socketOf = socket;
-    if (socket.connecting) socket.once('connect', () => describeSocket(exchange, socket));
-    else describeSocket(exchange, socket);
-  });
-  request.once('finish', () => (exchange.requestSentAt = performance.now()));
-  request.once(errorMonitor, (error: Error) => noteError(exchange, error, request));
-  request.once('close', () => {
-    // After an upgrade the request is over at once, the connection is not.
-    if (request.upgradeOrConnect && socketOf && !socketOf.destroyed) socketOf.once('close', end);
-    else end();
-  });
+/** What of a connection goes into the exchange of each of its requests. */
+type SocketFacts = Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'>;
+
+/** Of connections that are there: they do not change any more. */
+const facts = new WeakMap<object, SocketFacts>();
+
+/** The request has its connection, which may still be under way. */
+export function noteSocket(exchange: Exchange, socket: Socket): void {
+  if (socket.connecting) socket.once('connect', () => describeSocket(exchange, socket));
+  else describe(exchange, socket);
+}
+
+function describe(exchange: Exchange, socket: Socket): void {
+  const known = facts.get(socket);
+  if (known !== undefined) {
+    exchange.upstreamHost = known.upstreamHost;
+    exchange.localAddress = known.localAddress;
+    exchange.tlsVersion = known.tlsVersion;
+    exchange.tlsCipher = known.tlsCipher;
+    return;
+  }
+  // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
+  if (socket.destroyed) return;
+  describeSocket(exchange, socket);
+  const { upstreamHost, localAddress, tlsVersion, tlsCipher } = exchange;
+  const isComplete = upstreamHost !== undefined && localAddress !== undefined;
+  const isSecure = 'getCipher' in socket;
+  if (isComplete && (!isSecure || tlsCipher !== undefined))
+    facts.set(socket, { upstreamHost, localAddress, tlsVersion, tlsCipher });
+}
+
+/** The request is over. */
+export function noteEnd(exchange: Exchange, request: NodeRequest, socket: Socket | undefined): void {
+  exchange.endedAt = performance.now();
+  if (socket) describe(exchange, socket);
+  exchange.reusedSocket = request.reusedSocket;
+  if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
+  if (exchange.responseCode === 0 && exchange.responseFlags === '') exchange.responseFlags = 'DC';
 }
 
 /** The response's head has arrived: its status, its headers, and from now on the size of its body. */
-export function observeResponse(exchange: Exchange, response: IncomingMessage): void {
+export function noteResponse(exchange: Exchange, response: IncomingMessage): void {
   exchange.firstByteAt = performance.now();
   if (exchange.responseCode === 0 || exchange.responseCodeDetails === undefined) {
     exchange.responseCode = response.statusCode ?? 0;
     exchange.responseCodeDetails ??= 'via_upstream';
   }
-  exchange.protocol = `HTTP/${response.httpVersion}`;
+  exchange.protocol = response.httpVersion === '1.1' ? 'HTTP/1.1' : `HTTP/${response.httpVersion}`;
   exchange.responseHeaders = response.rawHeaders;
-  const push = response.push.bind(response);
-  response.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-    if (chunk instanceof Uint8Array) exchange.bytesSent += chunk.byteLength;
-    else if (typeof chunk === 'string') exchange.bytesSent += Buffer.byteLength(chunk, encoding);
-    return push(chunk, encoding);
-  };
 }
 
 /** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
-function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
+export function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
   // Told by the retries: their last failure follows.
   const { responseFlags: before } = exchange;
   const retried = before === 'URX' || before === 'UO';

@@ -3,13 +3,15 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import { applyHeaderOperations, withAuthority, type HeaderList } from '../upstream/header-operations.ts';
 import type { NodeRequest } from './http-connection.ts';
-import { addGoverned, governedBy } from './http-governed-by.ts';
-import { observeRequest, observeResponse } from './http-exchange.ts';
+import { noteResponse } from './http-exchange.ts';
+import { addGoverned, governedUnder } from './http-governed-by.ts';
 import { headersOf, renderedHeaders, sameHeaders, unrenderedHeaders } from './http-headers.ts';
 import { RequestMirrors } from './http-mirror.ts';
+import type { HttpPassage } from './http-passages.ts';
 import { countBody } from './http-request-body.ts';
-import { rewriteResponse, watchResponses } from './http-response.ts';
+import { rewriteResponse } from './http-response.ts';
 import { RequestTimeout } from './http-timeout.ts';
+import { watchRequest } from './http-watch.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
 import { failingSocket } from './socket-failure.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, SeamName } from './seam.ts';
@@ -19,29 +21,50 @@ export class GovernedRequest {
   readonly guard: Guard;
   readonly request: NodeRequest;
   readonly seam: SeamName;
-  readonly connection: Connection;
   readonly call: CallOptions | undefined;
-  plan: RequestPlan | undefined;
-  exchange: Exchange | undefined;
+  readonly passage: HttpPassage | undefined;
+  plan: RequestPlan | undefined = undefined;
+  exchange: Exchange | undefined = undefined;
   /** The request was answered here: a socket that arrives later is not for it. */
   settled = false;
+  /** The connection that it got, as far as it is watched. */
+  socket: Socket | undefined = undefined;
+  /** Under another guard that decided it afterwards. */
+  next: GovernedRequest | undefined = undefined;
+  #connection: Connection | undefined;
   #rendered = false;
-  #timeout: RequestTimeout | undefined;
-  #mirrors: RequestMirrors | undefined;
+  #timeout: RequestTimeout | undefined = undefined;
+  #mirrors: RequestMirrors | undefined = undefined;
 
+  /** `connection`: what was asked for, unless the request goes by a passage. */
   constructor(
     guard: Guard,
     request: NodeRequest,
     seam: SeamName,
-    connection: Connection,
+    connection: Connection | undefined,
     call: CallOptions | undefined,
+    passage?: HttpPassage,
   ) {
     this.guard = guard;
     this.request = request;
     this.seam = seam;
-    this.connection = connection;
     this.call = call;
+    this.passage = passage;
+    this.#connection = connection;
     addGoverned(request, this);
+  }
+
+  /** What was decided. */
+  get connection(): Connection {
+    return (this.#connection ??= this.passage?.connectionOf(this.request) ?? { port: 0 });
+  }
+
+  /** The request goes on by its passage: all there is to do is to watch it, where somebody does. */
+  pass({ passage }: HttpPassage): void {
+    this.plan = passage?.plan;
+    if (!this.guard.watched || passage === undefined) return;
+    this.exchange = this.guard.passed(passage, this.connection, this.seam);
+    if (this.exchange) this.#watch(this.exchange);
   }
 
   /** The request goes on. What changes it is done when its head is rendered, for headers may still be set. */
@@ -49,10 +72,8 @@ export class GovernedRequest {
     this.plan = plan;
     if (exchange && this.exchange !== exchange) {
       this.exchange = exchange;
-      observeRequest(this.guard, this.request, exchange);
-      countBody(this.request, exchange);
-    }
-    if (exchange || plan.responseHeaders.length > 0 || plan.timeoutMs !== undefined) watchResponses();
+      this.#watch(exchange);
+    } else if (plan.responseHeaders.length > 0 || plan.timeoutMs !== undefined) watchRequest(this.request);
     if (plan.timeoutMs !== undefined) {
       this.#timeout = new RequestTimeout(this, plan.timeoutMs);
       this.#timeout.arm();
@@ -62,15 +83,21 @@ export class GovernedRequest {
     if (this.request._header) this.#rewriteRendered();
   }
 
+  #watch(exchange: Exchange): void {
+    exchange.protocol = 'HTTP/1.1';
+    watchRequest(this.request);
+    countBody(this.request, exchange);
+  }
+
   /** The request is answered here, or fails: through the socket it would have got, so that Node does the rest. */
   settle(verdict: Exclude<RequestVerdict, { kind: 'proceed' | 'resolve' }>): void {
     this.settled = true;
     const { request, connection } = this;
     const secure = connection.transport === 'tls';
     if (verdict.exchange) {
-      if (this.exchange !== verdict.exchange) observeRequest(this.guard, request, verdict.exchange);
+      verdict.exchange.protocol = 'HTTP/1.1';
       this.exchange = verdict.exchange;
-      watchResponses();
+      watchRequest(request);
     }
     const delayMs = verdict.delayMs ?? 0;
     const socket =
@@ -88,14 +115,18 @@ export class GovernedRequest {
     ClientRequest.prototype.onSocket.call(request, socket as unknown as Socket);
   }
 
-  /** The head is about to be rendered: the last moment to look at it, and the moment to change it. */
-  beforeHead(render: () => void): void {
-    if (this.#rendered || this.settled || !this.guard.active) {
-      render();
-      return;
-    }
+  /** Whether the head may be rendered as it is. Else {@link renderHead} has to do it. */
+  leavesHead(): boolean {
+    if (this.#rendered || this.settled || !this.guard.active) return true;
+    if (this.passage === undefined || !this.passage.takes(this.request)) return false;
     this.#rendered = true;
-    if (this.#changedSinceDecided()) this.#decideAgain();
+    return true;
+  }
+
+  /** The head is about to be rendered: the last moment to look at it, and the moment to change it. */
+  renderHead(render: () => void): void {
+    this.#rendered = true;
+    if (this.passage !== undefined || this.#changedSinceDecided()) this.#decideAgain();
     const plan = this.plan;
     if (!plan || !(changesHead(plan) || this.#mirrors)) {
       render();
@@ -173,7 +204,7 @@ export class GovernedRequest {
     this.#timeout?.onResponse(response);
     if (this.plan && this.plan.responseHeaders.length > 0 && !this.settled)
       rewriteResponse(response, this.plan.responseHeaders);
-    if (this.exchange) observeResponse(this.exchange, response);
+    if (this.exchange) noteResponse(this.exchange, response);
   }
 }
 
@@ -183,7 +214,7 @@ function changesHead(plan: RequestPlan): boolean {
 
 /** Something in this package broke: the request does not go out. */
 export function failClosed(guard: Guard, request: NodeRequest, cause: unknown): void {
-  const governed = governedBy(request).find((one) => one.guard === guard);
+  const governed = governedUnder(request, guard);
   const error = guard.internalError(cause);
   (governed ?? new GovernedRequest(guard, request, 'http', { host: 'localhost', port: 1 }, undefined)).settle({
     kind: 'fail',

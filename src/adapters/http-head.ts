@@ -1,15 +1,25 @@
 import type { NodeRequest } from './http-connection.ts';
-import { governedBy } from './http-governed-by.ts';
+import { firstGoverned } from './http-governed-by.ts';
+import type { GovernedRequest } from './http-governed.ts';
 
-/** Rendering the head is the last moment to change it. */
+/** Rendering the head is the last moment to look at it, and the moment to change it. */
 export function governHead(original: NodeRequest['_implicitHeader']): NodeRequest['_implicitHeader'] {
   return function _implicitHeader(this: NodeRequest): void {
-    const render = governedBy(this).reduceRight<() => void>(
-      (inner, governed) => () => governed.beforeHead(inner),
-      () => original.call(this),
-    );
-    render();
+    const governed = firstGoverned(this);
+    if (governed === undefined) original.call(this);
+    else render(governed, this, original);
   };
+}
+
+/** The guard that decided first is asked first, and changes the head last. */
+function render(
+  governed: GovernedRequest | undefined,
+  request: NodeRequest,
+  original: NodeRequest['_implicitHeader'],
+): void {
+  if (governed === undefined) original.call(request);
+  else if (governed.leavesHead()) render(governed.next, request, original);
+  else governed.renderHead(() => render(governed.next, request, original));
 }
 
 /** Without the patch of the prototype, the same on one request. */

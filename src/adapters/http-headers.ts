@@ -3,7 +3,7 @@ import type { HttpRequest } from '../core/model/connection.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 import type { NodeRequest } from './http-connection.ts';
 
-type HeaderValue = string | readonly string[] | undefined;
+export type HeaderValue = string | readonly string[] | undefined;
 
 /** The symbol under which Node keeps headers that are not rendered yet: lower-case name -> [name, value]. */
 const HEADERS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
@@ -22,12 +22,13 @@ export function headersOf(request: NodeRequest): Record<string, HeaderValue> {
     return headers;
   }
   const kept = keptHeaders(request);
-  if (kept) for (const name in kept) headers[name] = text(kept[name]?.[1]);
-  else for (const [name, value] of Object.entries(request.getHeaders())) headers[name] = text(value);
+  if (kept) for (const name in kept) headers[name] = headerText(kept[name]?.[1]);
+  else for (const [name, value] of Object.entries(request.getHeaders())) headers[name] = headerText(value);
   return headers;
 }
 
-function keptHeaders(request: NodeRequest): Record<string, [string, unknown]> | null | undefined {
+/** Headers that Node keeps until it renders them, and afterwards: lower-case name -> [name, value]. */
+export function keptHeaders(request: NodeRequest): Record<string, [string, unknown]> | null | undefined {
   return (
     HEADERS && ((request as unknown as Record<symbol, unknown>)[HEADERS] as Record<string, [string, unknown]> | null)
   );
@@ -40,7 +41,7 @@ export function sameHeaders(request: NodeRequest, before: HttpRequest['headers']
   let names = 0;
   for (const name in now) {
     const entry = now[name];
-    const value = kept ? text(kept[name]?.[1]) : (entry as HeaderValue);
+    const value = kept ? headerText(kept[name]?.[1]) : (entry as HeaderValue);
     const former = before[name];
     if (
       value !== former &&
@@ -68,7 +69,7 @@ export function renderedHeaders(block: string): HeaderList {
     });
 }
 
-function text(value: unknown): HeaderValue {
+export function headerText(value: unknown): HeaderValue {
   if (typeof value === 'string') return value;
   return Array.isArray(value) ? value.map(String) : String(value);
 }

@@ -1,7 +1,7 @@
 import { toPort } from './connection-snapshot.ts';
 import { httpConnection, type NodeRequest } from './http-connection.ts';
 import { failClosed, GovernedRequest } from './http-governed.ts';
-import { governedBy } from './http-governed-by.ts';
+import { governedUnder } from './http-governed-by.ts';
 import { headersOf } from './http-headers.ts';
 import { LocalReplySocket } from './local-reply.ts';
 import type { Guard } from './seam.ts';
@@ -11,7 +11,7 @@ import { recordsOf } from './socket-records.ts';
 /** The catch-all: requests without an agent, and agents with an `addRequest` of their own (ws, duck-typed agents). */
 export function governOnSocket(guard: Guard, original: NodeRequest['onSocket']): NodeRequest['onSocket'] {
   return function onSocket(this: NodeRequest, socket: unknown, error?: Error | null): void {
-    const mine = governedBy(this).find((governed) => governed.guard === guard);
+    const mine = governedUnder(this, guard);
     if (mine?.settled && !ownSocket(socket)) {
       discard(socket);
       return;

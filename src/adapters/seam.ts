@@ -5,6 +5,7 @@
  *
  * Types only. A seam never looks into a Decision to find out what to do: the verdict says it.
  */
+import type { SameRequests } from '../core/index.ts';
 import type { Connection } from '../core/model/connection.ts';
 import type { Decision, LocalReply } from '../core/model/decision.ts';
 import type { EgressError } from '../errors.ts';
@@ -52,6 +53,17 @@ export type RequestVerdict =
   /** Whether this is governed depends on the address: resolve `host`, then ask again with each address. */
   | { readonly kind: 'resolve'; readonly host: string };
 
+/**
+ * The standing answer to requests to one destination: the same decision and the same plan for each, and nothing in them that
+ * changes, delays or copies a request.
+ */
+export interface Passage {
+  readonly decision: Decision;
+  readonly plan: RequestPlan;
+  /** All requests, or those of which the core says that they are plain. */
+  readonly requests: SameRequests;
+}
+
 /** What to do with one connection, before DNS. */
 export type ConnectionVerdict =
   | {
@@ -94,6 +106,15 @@ export interface Guard {
    * address became known) and goes on with the exchange it has.
    */
   request(connection: Connection, seam: SeamName, call?: CallOptions, again?: Exchange): RequestVerdict;
+  /**
+   * What holds for each request that is to the same host, port and authority as this one, over the same transport, while
+   * `generation` stays. Undefined: each has to be asked for.
+   */
+  passage(connection: Connection): Passage | undefined;
+  /** Whether anybody is told of requests that pass. */
+  readonly watched: boolean;
+  /** One request that goes by a passage: its record, where somebody watches. */
+  passed(passage: Passage, connection: Connection, seam: SeamName): Exchange | undefined;
   /** One connection, before its name is resolved. */
   connection(connection: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict;
   /** One of the `answers` that a name resolved to. Literals are decided by `connection`. */

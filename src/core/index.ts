@@ -15,6 +15,9 @@ export { parseIp, toDialledIp, type Ip } from './match/ip-address.ts';
 export { CidrIndex, parseCidr } from './match/cidr-index.ts';
 
 export { compileMeshConfig, type CompiledMesh } from './compile/compile-mesh.ts';
-export { decide } from './decide/decide.ts';
+export type { SameRequests } from './compile/remembered-decisions.ts';
+export { answeredAlike, decide } from './decide/decide.ts';
+export { isPlainTarget } from './decide/http-call.ts';
+export { isPlainHeader } from './decide/http-headers.ts';
 export { explain } from './decide/explain.ts';
 export { gatewayHop, type GatewayHop } from './decide/gateway-hop.ts';

@@ -35,6 +35,28 @@ export interface PlanContext {
 /** Plans in which nothing is drawn, made once for a decision that is itself made once. */
 const fixed = new WeakMap<Decision, RequestPlan>();
 
+/**
+ * The plan that every request with this decision gets, when it is one with which nothing is left to do per request.
+ * Undefined: it is not, or no request came to be planned yet.
+ */
+export function standingPlan(decision: Decision, timeoutAs: TimeoutAs): RequestPlan | undefined {
+  const plan = fixed.get(decision);
+  if (plan === undefined || plan.timeoutAs !== timeoutAs) return undefined;
+  const { destination, endpoint, request, timeoutMs, delayMs, mirrors, requestHeaders, responseHeaders } = plan;
+  const upstream = destination?.upstream;
+  const idle =
+    endpoint === undefined &&
+    request === undefined &&
+    timeoutMs === undefined &&
+    delayMs === undefined &&
+    mirrors.length === 0 &&
+    requestHeaders.length === 0 &&
+    responseHeaders.length === 0 &&
+    !upstream?.circuitBreakers &&
+    !upstream?.gateway;
+  return idle ? plan : undefined;
+}
+
 /** What is to be done with a request that was not denied: draws what is left to chance. */
 export function planRequest(
   decision: Exclude<Decision, { action: 'deny' }>,

@@ -33,6 +33,19 @@ export function decide(connection: Connection, meshConfig: MeshConfig): Decision
   }
 }
 
+/**
+ * Which other requests on such a connection are answered by the very decision that `decide` gives for this one, for as long
+ * as the mesh config is the same: all there can be, the plain ones (see {@link isPlainTarget} and {@link isPlainHeader}), or,
+ * undefined, maybe none.
+ */
+export function answeredAlike(connection: Connection, meshConfig: MeshConfig): SameRequests | undefined {
+  try {
+    return compileMeshConfig(meshConfig, connection.workload).remembered.find(connection)?.requests;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The steps, in their order. */
 function decideCompiled(connection: Connection, mesh: CompiledMesh): Decision {
   const arrival = readArrival(connection);

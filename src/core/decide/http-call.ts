@@ -147,25 +147,23 @@ export function readCall(
   return new NormalizedCall(request, protocol, { authority, host, path: normalized, scheme, absolute }, headers);
 }
 
+/** Whether method and target are of the kind that goes on as it came, the query included. */
+export function isPlainTarget(method: string, path: string): boolean {
+  if (method !== 'GET' && (method === 'CONNECT' || !HTTP1_METHODS.has(method))) return false;
+  if (typeof path !== 'string' || path.charCodeAt(0) !== SLASH || !isPlainPath(path)) return false;
+  const question = path.indexOf('?');
+  return question < 0 || isTarget(path, question);
+}
+
 /**
  * Whether an HTTP/1.1 request goes on as it came, to the host that its connection names: only a route that asks for a path, a
  * method or a header tells such requests apart. `authority`: that of the connection, which a Host header may repeat.
  */
 export function isPlainRequest(request: HttpRequest, authority: string | undefined): boolean {
-  if (typeof request !== 'object' || request === null) return false;
-  const { method, path } = request;
-  if (method !== 'GET' && (method === 'CONNECT' || !HTTP1_METHODS.has(method))) return false;
-  if (typeof path !== 'string' || path.charCodeAt(0) !== SLASH || !isPlainPath(path)) return false;
-  const question = path.indexOf('?');
-  if (question >= 0 && !isTarget(path, question)) return false;
+  if (typeof request !== 'object' || request === null || !isPlainTarget(request.method, request.path)) return false;
   const { host, contentType, forwardedProto, upgrade, hasEnvoyHeader } = scanHeaders(request.headers);
-  if (
-    (host !== undefined && host !== authority) ||
-    upgrade !== undefined ||
-    forwardedProto !== undefined ||
-    hasEnvoyHeader
-  )
-    return false;
+  if ((host !== undefined && host !== authority) || upgrade !== undefined) return false;
+  if (forwardedProto !== undefined || hasEnvoyHeader) return false;
   return contentType === undefined || !contentType.startsWith('application/grpc');
 }
 

@@ -48,6 +48,24 @@ export function scanHeaders(headers: HttpRequest['headers'] | undefined): Header
   return { host, contentType, forwardedProto, upgrade, hasEnvoyHeader };
 }
 
+/**
+ * Whether a header says nothing that only some routes hear: it leaves a request plain, whatever the others are. `name`: in
+ * lower case. The Host header may repeat the connection's authority.
+ */
+export function isPlainHeader(name: string, value: unknown, authority: string | undefined): boolean {
+  switch (name.length) {
+    case 4:
+      return name !== 'host' || value === authority;
+    case 7:
+      return name !== 'upgrade';
+    case 12:
+      return name !== 'content-type' || (typeof value === 'string' && !value.startsWith('application/grpc'));
+    case 17:
+      if (name === 'x-forwarded-proto') return false;
+  }
+  return name.length <= 8 || name.charCodeAt(0) !== 120 || !name.startsWith('x-envoy-');
+}
+
 /** Without `Connection: upgrade` an Upgrade header means nothing. */
 function asksForUpgrade(connection: string | undefined): boolean {
   return (
