@@ -204,6 +204,10 @@ export class EgressGuard implements Guard {
     }
   }
 
+  get declaredPorts(): readonly number[] {
+    return this.#policy.declaredPorts;
+  }
+
   admits(connection: Connection): boolean {
     return this.mode === 'report' || this.wouldAdmit(connection);
   }

@@ -16,6 +16,7 @@ export class EgressPolicy {
   probe: number | undefined;
   /** Whether requests have to be resolved before they are decided. */
   byAddress: boolean;
+  #ports: readonly number[] | undefined;
   readonly #workload: Workload | undefined;
   readonly #names: LearnedNames;
 
@@ -33,7 +34,13 @@ export class EgressPolicy {
     compileMeshConfig(meshConfig, this.#workload);
     this.meshConfig = meshConfig;
     this.byAddress = dependsOnAddress(meshConfig);
+    this.#ports = undefined;
     this.generation += 1;
+  }
+
+  /** Every port that some service is declared with. */
+  get declaredPorts(): readonly number[] {
+    return (this.#ports ??= portsOf(this.meshConfig));
   }
 
   /** More than one Host is nobody's host; an address that was looked up by a name is also asked for by that name. */
@@ -127,6 +134,12 @@ export function needsAddress({ host, address }: Connection): boolean {
 /** The host is served there, and which of its requests go on is told by its routes: the socket as such is admitted. */
 export function dependsOnRequest(decision: Decision): boolean {
   return decision.action === 'deny' && decision.seenAs === 'http' && decision.reason === 'no_route';
+}
+
+function portsOf({ serviceEntries, services }: MeshConfig): number[] {
+  const entries = serviceEntries.flatMap(({ spec }) => (spec.ports ?? []).map(({ number }) => number));
+  const others = services.flatMap(({ spec }) => (spec.ports ?? []).map(({ port }) => port));
+  return [...new Set([...entries, ...others])];
 }
 
 /** Whether what is governed depends on more than names: then HTTP requests have to be resolved before they are decided. */

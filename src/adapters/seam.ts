@@ -123,6 +123,8 @@ export interface Guard {
   admits(connection: Connection): boolean;
   /** The same, whatever the mode: in report mode too it tells what is not admitted. */
   wouldAdmit(connection: Connection): boolean;
+  /** Every port that some service of the policy is declared with. */
+  readonly declaredPorts: readonly number[];
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */

@@ -66,10 +66,12 @@ function refuse(socket: TLSSocket, error: Error): void {
 
 /**
  * Inside a CONNECT tunnel, or after STARTTLS, the destination is what the name says and not what the socket is connected
- * to. The name is admitted at the port to which the tunnel leads; where that is not known, at the socket's or at HTTPS's.
+ * to. The name is admitted at the port to which the tunnel leads; where that is not known (who writes CONNECT himself tells
+ * nobody), at the socket's, at HTTPS's, or at any that a service is declared with.
  */
 function isTunnelled(guard: Guard, record: SocketRecord, tunnelPort: number | undefined, name: string): boolean {
   if (tunnelPort === undefined && (record.transport === 'tls' || record.connection.host === name)) return false;
-  const ports = tunnelPort === undefined ? [record.connection.port, 443] : [tunnelPort];
-  return ports.some((port) => guard.wouldAdmit({ host: name, port, transport: 'tls', sni: name }));
+  const admitted = (port: number): boolean => guard.wouldAdmit({ host: name, port, transport: 'tls', sni: name });
+  if (tunnelPort !== undefined) return admitted(tunnelPort);
+  return admitted(record.connection.port) || admitted(443) || guard.declaredPorts.some(admitted);
 }

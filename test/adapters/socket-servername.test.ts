@@ -136,6 +136,15 @@ describe('TLS upon a socket that exists', () => {
     expect(names).not.toContain('evil.example');
   });
 
+  it('may name a host that is admitted at another port, as inside a tunnel', async () => {
+    const tunnel = serviceEntry('proxy.example.com', port, 'TCP');
+    watch([tunnel, serviceEntry('db.example.com', port - 1, 'HTTPS'), serviceEntry('plain.example.com', 8080, 'HTTP')]);
+    expect(await upgraded(await connected('proxy.example.com'), { servername: 'db.example.com' })).toBe('pong ping');
+    for (const servername of ['evil.example', 'plain.example.com'])
+      expect(await upgraded(await connected('proxy.example.com'), { servername })).toBe('ERR_EGRESS_DENIED');
+    expect(names).toEqual(['db.example.com']);
+  });
+
   it('cannot be connected anew to what is denied', async () => {
     watch([serviceEntry('db.example.com', port, 'TCP')]);
     const below = await connected('db.example.com');

@@ -13,8 +13,7 @@ const ofKind = (kind, clients) => clients.map((client) => ({ kind, ...client }))
 
 export const clients = [
   ...ofKind('http', [...nodeClients, ...undiciClients, ...httpLibraries, ...sdkClients, ...streamClients]),
-  ...ofKind('http', explicitClients),
-  ...ofKind('proxied', proxiedClients),
+  ...ofKind('http', [...explicitClients, ...proxiedClients]),
   ...ofKind('grpc', grpcClients),
   ...ofKind('tcp', tcpClients),
 ];

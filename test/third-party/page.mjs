@@ -24,6 +24,7 @@ const SCENARIOS = [
     ['decided inside TLS'],
     'a path without a route is denied on a connection that is open, and the connection serves on',
   ],
+  ['X', '', ['denied proxy'], [], 'a forward proxy that is not admitted is not connected to'],
   [
     'U',
     '',

@@ -2,11 +2,10 @@
 import { clients } from './clients.mjs';
 import { runGrpc } from './run-grpc.mjs';
 import { runHttp } from './run-http.mjs';
-import { runProxied } from './run-proxied.mjs';
 import { runTcp } from './run-tcp.mjs';
 import { check, results, scenario, uncaught } from './scenarios.mjs';
 
-const RUNS = { http: runHttp, proxied: runProxied, grpc: runGrpc, tcp: runTcp };
+const RUNS = { http: runHttp, grpc: runGrpc, tcp: runTcp };
 
 const client = clients.find(({ name }) => name === process.argv[2]);
 try {

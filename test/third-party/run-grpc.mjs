@@ -32,7 +32,7 @@ export async function runGrpc({ server, open }) {
     check(said.join() === 'hello,hello,hello', `the stream said ${said}`);
   });
   await scenario('denied', () =>
-    denied(() => once('denied.mesh.test', ports.forbidden), { names: 'denied.mesh.test' }),
+    denied(() => once('denied.mesh.test', ports.forbidden), { mentions: 'denied.mesh.test' }),
   );
   await scenario('denied again', async () => {
     const answer = await denied(() => once('denied.mesh.test', ports.forbidden));

@@ -17,8 +17,8 @@ const DENIED_HOST = 'denied.mesh.test';
  * the client tells them: what is not told is judged by what the server saw. An `opaque` client tells nothing but that it
  * failed. What a client `lacks` is not run: `{ [scenario]: why }`.
  */
-export async function runHttp(client, preparation) {
-  const opened = await client.open(preparation);
+export async function runHttp(client) {
+  const opened = await client.open(`http://proxy.mesh.test:${ports.proxy}`);
   const { plain = 'http', secure = 'https', opaque = false, pools = true } = client;
   const web = {
     ...opened,
@@ -32,11 +32,13 @@ export async function runHttp(client, preparation) {
     refused: `http://refused.mesh.test:${ports.refused}`,
   };
   for (const [name, run] of Object.entries(SCENARIOS)) {
+    if (name === 'denied proxy' && !client.throughProxy) continue;
     const lacking = client.lacks?.[name];
     if (lacking !== undefined) results[name] = `not supported: ${lacking}`;
     else await scenario(name, () => run(web));
     await serverSaw();
   }
+  await opened.close?.();
 }
 
 const SCENARIOS = {
@@ -44,6 +46,13 @@ const SCENARIOS = {
   'allowed over TLS': (web) => reaches(web, 'secure', `${web.secure}/ok`, web.secure),
   denied: (web) => isDenied(web, `${web.forbidden}/`),
   'denied again': (web) => isDenied(web, `${web.forbidden}/again`),
+  'denied proxy': async (web) => {
+    const { get } = await web.client.open(`${web.forbidden}`);
+    const answer = await denied(() => get(`${web.plain}/ok`), { mentions: DENIED_HOST });
+    await denied(() => get(`${web.secure}/ok`), { mentions: DENIED_HOST });
+    check((await serverSaw()).forbidden.connections === 0, 'the proxy was connected to');
+    return answer;
+  },
   'fails in its own way': failsInItsOwnWay,
   'no leak': async (web) => {
     const outcome = await noLeak(({ signal }) => web.get(`${web.forbidden}/`, { signal }), web.client.denials ?? 500, {
@@ -71,6 +80,7 @@ const SCENARIOS = {
     await succeeds(web, `${web.plain}/later`);
     await requestsAt(web, 'plain');
     await changePolicy();
+    web.updated?.();
     const until = Date.now() + 10_000;
     const attempt = () =>
       web.get(`${web.plain}/later`).then(
@@ -98,7 +108,9 @@ async function succeeds(web, url) {
 
 async function reaches(web, which, url, origin) {
   await succeeds(web, url);
-  const [seen] = await requestsAt(web, which);
+  const saw = await serverSaw();
+  const [seen] = saw[web.names[which]].requests;
+  if (web.client.throughProxy) check(saw.proxy.requests.length > 0, 'did not go through the proxy');
   check(seen !== undefined, 'the server saw no request');
   check(seen.url.startsWith('/ok'), `the server saw ${seen.url}`);
   const authority = seen.headers.host ?? seen.headers[':authority'];
@@ -106,8 +118,9 @@ async function reaches(web, which, url, origin) {
 }
 
 async function isDenied(web, url) {
-  const answer = await denied(() => web.get(url), { opaque: web.opaque, names: DENIED_HOST });
-  check((await serverSaw()).forbidden.connections === 0, 'a connection was made');
+  const answer = await denied(() => web.get(url), { opaque: web.opaque, mentions: DENIED_HOST });
+  const { forbidden, proxy } = await serverSaw();
+  check(forbidden.connections === 0 && proxy.requests.length === 0, 'a connection was made');
   return answer;
 }
 

@@ -65,12 +65,12 @@ function findDenial(error) {
   return undefined;
 }
 
-/** `names` must be in the words of the denial, for clients that keep nothing else. */
-export async function denied(run, { opaque = false, names } = {}) {
+/** `mentions` must be in the words of the denial, for clients that keep nothing else. */
+export async function denied(run, { opaque = false, mentions } = {}) {
   const error = await failureOf(run).catch(() => check(false, 'was not denied'));
   const found = findDenial(error);
   check(found !== undefined || opaque, `failed without naming the denial: ${error?.code} ${error?.message}`);
-  if (found && names)
-    check(found.error.message.includes(names), `the denial does not name ${names}: ${found.error.message}`);
+  if (found && mentions)
+    check(found.error.message.includes(mentions), `the denial does not name ${mentions}: ${found.error.message}`);
   return `pass (${found?.where ?? 'an error without a reason, as this client gives'})`;
 }

@@ -4,7 +4,7 @@ const PORTS = { 'http:': 80, 'https:': 443 };
 const CREDENTIALS = { accessKeyId: 'a', secretAccessKey: 'b' };
 
 /** `makeHandler` gives the HTTP handler of the client; absent: its own. */
-function s3(makeHandler) {
+export function s3(makeHandler) {
   return async () => {
     const { S3Client, ListObjectsV2Command } = await import('@aws-sdk/client-s3');
     const requestHandler = await makeHandler?.();
