@@ -1,11 +1,12 @@
 /**
  * What the preload adds to the start of a program, over plain Node. Needs a build: `npm run build:js`.
  *
- *     npm run bench:start -- [--rounds N] [--policy DIR] [--compile-cache]
+ *     npm run bench:start -- [--rounds N] [--policy DIR] [--program nothing|https|all] [--compile-cache]
  *
  * Three processes in turn, in an order that changes each round: plain Node, plain Node again (what the machine itself
  * makes of nothing: the A/A row), and Node with the preload. Each row is the median of the differences of a round, with
- * the quartiles. `--compile-cache`: all three with NODE_COMPILE_CACHE in a folder that an earlier run has filled.
+ * the quartiles. Other load on the machine does not cancel out of wall time: the plain rows show how much there was.
+ * `--compile-cache`: all three with NODE_COMPILE_CACHE in a folder that an earlier run has filled.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,15 +19,16 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '40' },
     policy: { type: 'string', default: join(root, 'examples/egress-gateway/mesh') },
+    program: { type: 'string', multiple: true },
     'compile-cache': { type: 'boolean', default: false },
   },
 });
 
-/** A program that does nothing, and one that has loaded what nearly every service does. */
+/** A program that does nothing, one that has loaded what nearly every service does, and one with every client of Node. */
 const PROGRAMS = {
   nothing: '',
-  'http, https': "require('node:https');",
-  'https, fetch, http2': "require('node:https'); require('node:http2'); void fetch; void Response;",
+  https: "require('node:https');",
+  all: "require('node:https'); require('node:http2'); void fetch; void Response;",
 } as const;
 
 interface Cost {
@@ -53,7 +55,8 @@ console.log(
 );
 console.log(row(['program', '', 'wall ms', 'CPU ms', 'memory MiB']));
 try {
-  for (const [name, program] of Object.entries(PROGRAMS)) measure(name, program);
+  for (const [name, program] of Object.entries(PROGRAMS))
+    if (options.program?.includes(name) ?? true) measure(name, program);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

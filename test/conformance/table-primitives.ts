@@ -34,7 +34,7 @@ import { durationProblem } from '../../src/config/validate/time.ts';
 import { validateClientTLS, validateServerTLS } from '../../src/config/validate/tls-settings.ts';
 import { validatePortPolicy, validateTrafficPolicy } from '../../src/config/validate/traffic-policy.ts';
 import { validateWorkloadEntry } from '../../src/config/validate/workload-entry.ts';
-import { validateSelector, validateSelectorLabels } from '../../src/config/validate/workload-selector.ts';
+import { validateSelector } from '../../src/config/validate/workload-selector.ts';
 import { labelsMatch } from '../../src/core/compile/age.ts';
 import { isHttpServer, isPassthroughServer, isTlsServer } from '../../src/core/compile/gateway-server.ts';
 import { compare, notApplicable, type TableCase, type Verdict, withoutNulls } from './table.ts';
@@ -178,12 +178,10 @@ const answers: Readonly<Record<string, Answer>> = {
       }),
     ),
   validateWorkloadSelector: optional<Fields>((report, { matchLabels }) => {
-    validateSelector(report, 'selector', { matchLabels });
+    validateSelector(report, 'selector', 'matchLabels', matchLabels);
   }),
   ValidateAlphaWorkloadSelector: optional<Fields>((report, { labels }) => {
-    if (validateSelectorLabels(report, 'labels', labels) && Object.keys(labels ?? {}).length === 0) {
-      report.warning('emptySelector', 'labels', 'empty');
-    }
+    validateSelector(report, 'selector', 'labels', labels);
   }),
 
   validateHTTPRoute: ({ http, delegate, gatewaySemantics }: Fields) =>

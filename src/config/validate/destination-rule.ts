@@ -21,7 +21,7 @@ export function validateDestinationRule(report: Report, spec: DestinationRuleFie
   }
   const selector = spec.workloadSelector;
   validateExportTo(report, 'spec.exportTo', spec.exportTo, { namespace, ownNamespaceOnly: selector !== undefined });
-  if (selector !== undefined) validateSelector(report, 'spec.workloadSelector', selector);
+  if (selector !== undefined) validateSelector(report, 'spec.workloadSelector', 'matchLabels', selector.matchLabels);
 }
 
 export function validateSubset(report: Report, field: string, subset: SubsetFields, namespace?: string): void {

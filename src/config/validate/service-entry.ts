@@ -7,7 +7,7 @@ import { validateLabels } from './labels.ts';
 import { PROTOCOL_FIX, portNameProblem, portProblem, protocolProblem } from './port.ts';
 import type { Report } from './problem.ts';
 import { validateEndpointPorts, validateWorkloadEntry } from './workload-entry.ts';
-import { isEmptySelector, validateSelectorLabels } from './workload-selector.ts';
+import { validateSelector } from './workload-selector.ts';
 
 const AUTO_ALLOCATE_LABEL = 'networking.istio.io/enable-autoallocate-ip';
 const WAYPOINT_LABEL = 'istio.io/use-waypoint';
@@ -24,15 +24,7 @@ export function validateServiceEntry(
 ): void {
   const selector = spec.workloadSelector;
   if (selector !== undefined) {
-    if (!validateSelectorLabels(report, 'spec.workloadSelector.labels', selector.labels)) return;
-    if (isEmptySelector(selector.labels)) {
-      report.warning(
-        'emptySelector',
-        'spec.workloadSelector',
-        'a selector without labels selects every workload of the namespace',
-        'name labels, or remove the selector',
-      );
-    }
+    if (!validateSelector(report, 'spec.workloadSelector', 'labels', selector.labels)) return;
     if (spec.endpoints !== undefined) {
       report.error(
         'selectorAndEndpoints',

@@ -7,24 +7,14 @@ import { hostPortOf, ipProblem, UNIX_PREFIX, unixPathProblem } from './ip-addres
 import { PROTOCOL_FIX, portNameProblem, portProblem, protocolProblem } from './port.ts';
 import type { Report } from './problem.ts';
 import { validateServerTLS } from './tls-settings.ts';
-import { isEmptySelector, validateSelectorLabels } from './workload-selector.ts';
+import { validateSelector } from './workload-selector.ts';
 
 const LOCAL_HOSTS: ReadonlySet<string> = new Set(['', '127.0.0.1', '0.0.0.0', '::1', '::']);
 
 /** What the webhook asks of a Sidecar. */
 export function validateSidecar(report: Report, spec: SidecarFields, namespace: string): void {
-  const selector = spec.workloadSelector;
-  if (selector !== undefined) {
-    if (!validateSelectorLabels(report, 'spec.workloadSelector.labels', selector.labels)) return;
-    if (isEmptySelector(selector.labels)) {
-      report.warning(
-        'emptySelector',
-        'spec.workloadSelector',
-        'a selector without labels selects every workload of the namespace',
-        'name labels, or remove the selector',
-      );
-    }
-  }
+  const { workloadSelector: selector } = spec;
+  if (selector && !validateSelector(report, 'spec.workloadSelector', 'labels', selector.labels)) return;
   const { ingress = [], egress = [], outboundTrafficPolicy, inboundConnectionPool } = spec;
   if (
     ingress.length === 0 &&

@@ -1,7 +1,6 @@
 import { keyed, type Report } from './problem.ts';
 
-/** Whether it has errors; the callers that stop at them ask for it. */
-export function validateSelectorLabels(
+function validateSelectorLabels(
   report: Report,
   field: string,
   labels: Readonly<Record<string, string>> | undefined,
@@ -24,22 +23,23 @@ export function validateSelectorLabels(
   return valid;
 }
 
-export function isEmptySelector(labels: Readonly<Record<string, string>> | undefined): boolean {
-  return Object.keys(labels ?? {}).length === 0;
-}
-
-/** A selector by `matchLabels`. */
+/**
+ * The labels of a selector, `labels` or `matchLabels`, and a warning when there are none. Whether it has no error; the
+ * callers that stop at one ask for it.
+ */
 export function validateSelector(
   report: Report,
   field: string,
-  { matchLabels }: { readonly matchLabels?: Readonly<Record<string, string>> | undefined },
-): void {
-  validateSelectorLabels(report, `${field}.matchLabels`, matchLabels);
-  if (!isEmptySelector(matchLabels)) return;
+  name: 'labels' | 'matchLabels',
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  if (!validateSelectorLabels(report, `${field}.${name}`, labels)) return false;
+  if (Object.keys(labels ?? {}).length > 0) return true;
   report.warning(
     'emptySelector',
     field,
     'a selector without labels selects every workload of the namespace',
     'name labels, or remove the selector',
   );
+  return true;
 }
