@@ -17,8 +17,9 @@ import { explain, gatewayHop } from './core/index.ts';
 import type { Connection } from './core/model/connection.ts';
 import type { Decision, DenyDecision, Explanation } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
-import { EgressConnections } from './egress-connections.ts';
+import { EgressConnections, type GuardParts } from './egress-connections.ts';
 import { EgressJournal } from './egress-journal.ts';
+import { EgressQueries } from './egress-queries.ts';
 import type { GuardOptions } from './egress-options.ts';
 import { EgressPolicy, needsAddress } from './egress-policy.ts';
 import type { EgressError } from './errors.ts';
@@ -46,6 +47,7 @@ export class EgressGuard implements Guard {
   readonly #policy: EgressPolicy;
   readonly #journal: EgressJournal;
   readonly #connections: EgressConnections;
+  readonly #queries: EgressQueries;
   readonly #health = new EndpointHealth();
   readonly #limits = new ClusterLimits();
   readonly #updated: (() => void)[] = [];
@@ -56,7 +58,7 @@ export class EgressGuard implements Guard {
     this.mode = options.mode ?? 'enforce';
     this.#policy = new EgressPolicy(options.meshConfig, options.workload, this.#names);
     this.#journal = new EgressJournal(this.mode, observers, metrics, new Warnings(options.onWarning));
-    this.#connections = new EgressConnections({
+    const parts: GuardParts = {
       mode: this.mode,
       options,
       policy: this.#policy,
@@ -65,7 +67,9 @@ export class EgressGuard implements Guard {
       health: this.#health,
       limits: this.#limits,
       denials: this.#denials,
-    });
+    };
+    this.#connections = new EgressConnections(parts);
+    this.#queries = new EgressQueries(parts);
   }
 
   get meshConfig(): MeshConfig {
@@ -226,6 +230,14 @@ export class EgressGuard implements Guard {
     } catch (error) {
       if (this.seamFailed('dns', error)) return { kind: 'fail', error: this.internalError(error, asked) };
       return { kind: 'proceed' };
+    }
+  }
+
+  query(name: string): Error | undefined {
+    try {
+      return this.#queries.query(name);
+    } catch (error) {
+      return this.seamFailed('dns', error) ? this.internalError(error, { host: name, port: 0 }) : undefined;
     }
   }
 

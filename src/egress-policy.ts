@@ -117,6 +117,16 @@ export class EgressPolicy {
     return decide(literal, this.meshConfig).action !== 'deny';
   }
 
+  /** Every port that this policy tells from the others, and one that stands for the rest. */
+  ports(): readonly number[] {
+    const { listeners } = compileMeshConfig(this.meshConfig, this.#workload);
+    const bypassed = this.meshConfig.excludeOutboundPorts.split(',').map(Number);
+    const known = new Set([...listeners.keys(), ...bypassed].filter((port) => port > 0));
+    let other = 65_535;
+    while (known.has(other)) other -= 1;
+    return [...known, other];
+  }
+
   withWorkload(connection: Connection): Connection {
     return this.#workload && !connection.workload ? { ...connection, workload: this.#workload } : connection;
   }

@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 import { wrapAgent } from './adapters/http-agent.ts';
-import { installSeams } from './adapters/install.ts';
+import { installSeams, type Installation } from './adapters/install.ts';
 import { verifySeams, type Verification } from './adapters/loopback-verify.ts';
 import { PatchRegistry } from './adapters/patch-registry.ts';
 import type { DenyAs, ExchangeObserver, TimeoutAs } from './adapters/seam.ts';
@@ -8,12 +8,15 @@ import { undiciInterceptor, type UndiciInterceptor } from './adapters/undici.ts'
 import type { Workload } from './core/model/connection.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
 import { EgressGuard } from './egress-guard.ts';
-import { EgressError } from './errors.ts';
+import type { DnsQueries } from './egress-options.ts';
+import { EgressConfigError, EgressError } from './errors.ts';
+import { loaderOf } from './policy-loader.ts';
 import { createAccessLog, type AccessLogSetting } from './telemetry/access-log.ts';
 import { EgressMetrics, type MetricsOptions } from './telemetry/metrics.ts';
 import type { AddressGuardMode } from './upstream/address-guard.ts';
 
 export type { AccessLogSetting } from './telemetry/access-log.ts';
+export type { DnsQueries } from './egress-options.ts';
 export type { AddressGuardMode } from './upstream/address-guard.ts';
 export type { DenyAs, TimeoutAs } from './adapters/seam.ts';
 export type { Verification } from './adapters/loopback-verify.ts';
@@ -35,6 +38,11 @@ export interface EgressOptions {
   readonly metrics?: boolean | MetricsOptions | EgressMetrics;
   /** How far an admitted name vouches for its addresses. Absent: `rebinding`. */
   readonly addressGuard?: AddressGuardMode;
+  /**
+   * `admitted`: a name that the policy admits on no port fails to be looked up, as a name that does not exist, so that
+   * nothing is carried out through DNS. Absent: `any`.
+   */
+  readonly dnsQueries?: DnsQueries;
   /** Unix sockets that may be opened: exact paths, or prefixes that end in `*`. Absent: none under REGISTRY_ONLY, else all. */
   readonly unixSockets?: readonly string[];
   /** Told of what went wrong inside, each kind once. Absent: a process warning. */
@@ -63,11 +71,13 @@ export interface Egress {
   install(): () => void;
   /**
    * Takes a new policy, from one moment to the next. Idle connections that are now denied are closed; those in use are
-   * decided again at their next request. A function is called for the policy: when it throws, the former policy stays,
-   * and the error is thrown on.
+   * decided again at their next request. Paths are files, directories and globs, read with the options with which the
+   * policy in force was read; a function is called for the policy.
+   *
+   * @throws ERR_EGRESS_CONFIG when it does not load, and whatever a function throws: the former policy stays.
    */
-  update(meshConfig: MeshConfig | (() => MeshConfig)): void;
-  /** Proves on loopback, for each client layer that is governed, that a denied destination is denied. */
+  update(policy: MeshConfig | (() => MeshConfig) | string | readonly string[]): void;
+  /** Proves on loopback, for each client layer, that a denied destination is denied, and tells which functions others replaced. */
   verify(): Promise<Verification>;
   /**
    * Takes everything out at once: afterwards nothing is governed. Resolves when what was under way has ended and is
@@ -86,10 +96,10 @@ export function createEgress(options: EgressOptions): Egress {
   const guard = new EgressGuard(options, observers, metrics);
   const agents = new PatchRegistry();
   const owner = {};
-  let uninstallSeams: (() => void) | undefined;
+  let installation: Installation | undefined;
   const uninstall = (): void => {
-    uninstallSeams?.();
-    uninstallSeams = undefined;
+    installation?.uninstall();
+    installation = undefined;
   };
   return {
     mode: guard.mode,
@@ -107,11 +117,11 @@ export function createEgress(options: EgressOptions): Egress {
     interceptor: () => undiciInterceptor(guard),
     install() {
       if (!guard.active) throw new EgressError('ERR_EGRESS_INSTALL', 'this egress is closed');
-      uninstallSeams ??= installSeams(owner, guard);
+      installation ??= installSeams(owner, guard);
       return uninstall;
     },
-    update: (next) => guard.update(next),
-    verify: () => verifySeams(guard),
+    update: (next) => guard.update(isPaths(next) ? () => loadAs(guard.meshConfig, next) : next),
+    verify: () => verifySeams(guard, () => installation?.replaced() ?? []),
     close() {
       uninstall();
       agents.restore();
@@ -135,6 +145,16 @@ function metricsOf({ metrics, meshConfig }: EgressOptions): EgressMetrics | unde
   if (!metrics) return undefined;
   if (metrics instanceof EgressMetrics) return metrics;
   return new EgressMetrics(meshConfig, metrics === true ? {} : metrics);
+}
+
+function isPaths(policy: unknown): policy is string | readonly string[] {
+  return typeof policy === 'string' || Array.isArray(policy);
+}
+
+function loadAs(former: MeshConfig, paths: string | readonly string[]): MeshConfig {
+  const load = loaderOf(former);
+  if (load) return load(paths);
+  throw new EgressConfigError('this policy was not read by this copy of the package: give update() a MeshConfig');
 }
 
 function silently(action: () => unknown): void {

@@ -5,6 +5,7 @@ export {
   type AccessLogSetting,
   type AddressGuardMode,
   type DenyAs,
+  type DnsQueries,
   type Egress,
   type EgressOptions,
   type TimeoutAs,

@@ -3,6 +3,7 @@
  * governs the process, before a line of the program runs. Without a policy the program does not start.
  */
 import { writeSync } from 'node:fs';
+import Module from 'node:module';
 import { delimiter } from 'node:path';
 import { isInstalled } from './adapters/install.ts';
 import { loadMeshConfig, type LoadOptions } from './config/load.ts';
@@ -29,7 +30,7 @@ function start(env: Environment): void {
     egress.install();
     process.once('exit', () => void egress.close());
     if (isOn(env, 'WATCH')) watchMeshConfig(paths, { ...options, onChange: (next) => egress.update(next) });
-    if (isOn(env, 'VERIFY')) void verify(egress);
+    if (isOn(env, 'VERIFY')) startOnceProven(verify(egress));
   } catch (error) {
     refuse(error instanceof Error ? error.message : String(error));
   }
@@ -107,6 +108,7 @@ function egressOptions(env: Environment): Omit<EgressOptions, 'meshConfig'> {
   const denyAs = choice(env, 'DENY_AS', ['error', 'response', 'reset']);
   const timeoutAs = choice(env, 'TIMEOUT_AS', ['response', 'error']);
   const addressGuard = choice(env, 'ADDRESS_GUARD', ['rebinding', 'strict', 'off']);
+  const dnsQueries = choice(env, 'DNS_QUERIES', ['any', 'admitted']);
   const unixSockets = setting(env, 'UNIX_SOCKETS');
   return {
     accessLog: accessLogOf(env),
@@ -114,6 +116,7 @@ function egressOptions(env: Environment): Omit<EgressOptions, 'meshConfig'> {
     ...(denyAs && { denyAs }),
     ...(timeoutAs && { timeoutAs }),
     ...(addressGuard && { addressGuard }),
+    ...(dnsQueries && { dnsQueries }),
     ...(unixSockets !== undefined && { unixSockets: list(unixSockets) }),
   };
 }
@@ -128,10 +131,27 @@ function accessLogOf(env: Environment): NonNullable<EgressOptions['accessLog']> 
 }
 
 async function verify(egress: Egress): Promise<void> {
-  const { ok, layers } = await egress.verify();
-  if (ok) return;
-  const open = layers.filter(({ denied }) => !denied).map(({ layer }) => layer);
-  refuse(`these clients do not obey the policy: ${open.join(', ')}`);
+  try {
+    const { ok, layers } = await egress.verify();
+    if (ok) return;
+    const open = layers.filter(({ denied }) => !denied).map(({ layer }) => layer);
+    refuse(`these clients do not obey the policy: ${open.join(', ')}`);
+  } catch (error) {
+    refuse(`it could not be proven that clients obey the policy: ${String(error)}`);
+  }
+}
+
+/**
+ * Keeps the program from starting until it is proven that every client obeys. Node leaves `runMain` to be replaced by
+ * preloads; in workers, and with `--eval` and `--test`, it is not called: there the proof runs beside the program.
+ */
+function startOnceProven(proof: Promise<void>): void {
+  const loader = Module as unknown as { runMain: (...args: unknown[]) => unknown };
+  const { runMain } = loader;
+  loader.runMain = (...args) => {
+    loader.runMain = runMain;
+    void proof.then(() => Reflect.apply(runMain, loader, args));
+  };
 }
 
 /** Nothing of the program has run, or may run on: at once, and with the reason where an operator looks first. */

@@ -2,24 +2,47 @@ import dns from 'node:dns';
 import dnsPromises from 'node:dns/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { isIP } from 'node:net';
+import { refuseQuery, SYSCALLS } from './dns-refusal.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
 
 /* eslint-disable @typescript-eslint/no-unsafe-function-type -- every resolver function is observed the same way */
 
 /** Functions whose answers are addresses of the name they are asked for. */
-const RESOLVERS = ['lookup', 'resolve', 'resolve4', 'resolve6'] as const;
+const GIVES_ADDRESSES: ReadonlySet<string> = new Set(['lookup', 'resolve', 'resolve4', 'resolve6']);
 
 /**
- * Remembers which name gave which address, for clients that resolve for themselves and dial the address. It only
- * listens: questions and answers stay what they are.
+ * Remembers which name gave which address, for clients that resolve for themselves and dial the address. Questions and
+ * answers stay what they are, unless the policy says which names may be asked for at all.
  */
 export function installDnsLookup(guard: Guard, patches: PatchRegistry): void {
   // The objects that CommonJS and `import dns from` see; named imports are brought up to date below.
   const owners: object[] = [dns, dnsPromises, dns.Resolver.prototype, dnsPromises.Resolver.prototype];
-  for (const owner of owners)
-    for (const name of RESOLVERS) patches.wrap<Function>(owner, name, (original) => remember(guard, original));
+  for (const owner of owners) {
+    const promised = owner === dnsPromises || owner === dnsPromises.Resolver.prototype;
+    for (const name of Object.keys(SYSCALLS))
+      patches.wrap<Function>(owner, name, (original) => {
+        const observed = GIVES_ADDRESSES.has(name) ? remember(guard, original) : original;
+        return ask(guard, name, promised, observed);
+      });
+  }
   syncBuiltinESMExports();
+  patches.afterRestore(syncBuiltinESMExports);
+}
+
+/** Arguments that Node would throw at are left to Node. */
+function ask(guard: Guard, query: string, promised: boolean, answer: Function): Function {
+  return function (this: unknown, ...args: unknown[]): unknown {
+    const [name] = args;
+    const callback = args[args.length - 1];
+    if (!guard.active || typeof name !== 'string' || (!promised && typeof callback !== 'function'))
+      return Reflect.apply(answer, this, args);
+    const refusal = refuseQuery(guard, query, name, args[1]);
+    if (refusal === undefined) return Reflect.apply(answer, this, args);
+    if (promised) return new Promise((_, reject) => void setImmediate(reject, refusal));
+    setImmediate(callback as (error: Error) => void, refusal);
+    return {};
+  };
 }
 
 function remember(guard: Guard, original: Function): Function {

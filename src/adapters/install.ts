@@ -12,10 +12,14 @@ import { installUndici } from './undici.ts';
 /** Where all copies of this package, ESM and CommonJS, of whatever version, find the one installation of a process. */
 const STATE: unique symbol = Symbol.for('sidecarless.state.v1');
 
-interface Installation {
+/** What an egress put into the process. */
+export interface Installation {
   readonly owner: object;
   readonly version: 1;
+  /** Takes it out; once is enough. */
   readonly uninstall: () => void;
+  /** Functions that somebody else has replaced since, by name. */
+  readonly replaced: () => readonly string[];
 }
 
 type Global = { [STATE]?: Installation };
@@ -39,10 +43,10 @@ const SEAMS: readonly InstallSeam[] = [
  *
  * @throws ERR_EGRESS_INSTALL when another egress, maybe of another copy of this package, governs the process.
  */
-export function installSeams(owner: object, guard: Guard, more: readonly InstallSeam[] = []): () => void {
+export function installSeams(owner: object, guard: Guard, more: readonly InstallSeam[] = []): Installation {
   const global = globalThis as Global;
   const present = global[STATE];
-  if (present?.owner === owner) return present.uninstall;
+  if (present?.owner === owner) return present;
   if (present)
     throw new EgressError(
       'ERR_EGRESS_INSTALL',
@@ -63,9 +67,10 @@ export function installSeams(owner: object, guard: Guard, more: readonly Install
       patches.restore();
       delete global[STATE];
     },
+    replaced: () => patches.replaced(),
   };
   Object.defineProperty(global, STATE, { value: installation, configurable: true, writable: true, enumerable: false });
-  return installation.uninstall;
+  return installation;
 }
 
 /** Whether some egress governs this process. */

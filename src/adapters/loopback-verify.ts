@@ -1,7 +1,8 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
-import * as net from 'node:net';
-import * as tls from 'node:tls';
+import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
 import { findEgressError } from '../errors.ts';
 import type { Guard } from './seam.ts';
 
@@ -14,8 +15,14 @@ export interface VerifiedLayer {
 
 /** What `verify()` found. */
 export interface Verification {
+  /** Every layer obeys. */
   readonly ok: boolean;
   readonly layers: readonly VerifiedLayer[];
+  /**
+   * Functions of Node that somebody replaced after us, `Socket.prototype.connect`. No harm by itself: whoever calls ours
+   * from theirs leaves it in force, and a layer that no longer obeys is told of above.
+   */
+  readonly replaced: readonly string[];
 }
 
 /** A guard that can be told to deny one port of 127.0.0.1. */
@@ -33,6 +40,7 @@ const LAYERS: Readonly<Record<string, Attempt>> = {
   'http.request': (port) => answered(http.get({ host: '127.0.0.1', port, agent: false })),
   'http.Agent': (port) => answered(http.get({ host: '127.0.0.1', port, agent: new http.Agent({ keepAlive: true }) })),
   'https.request': (port) => answered(https.get({ host: '127.0.0.1', port, agent: false, rejectUnauthorized: false })),
+  'http2.connect': (port) => opened(http2.connect(`http://127.0.0.1:${port}`)),
   fetch: (port) => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text()),
 };
 
@@ -40,7 +48,7 @@ const LAYERS: Readonly<Record<string, Attempt>> = {
  * Tries to reach a listener on 127.0.0.1 through every layer while the guard denies it. A layer obeys when its client
  * fails with our error and the listener saw nobody.
  */
-export async function verifySeams(guard: ProbedGuard): Promise<Verification> {
+export async function verifySeams(guard: ProbedGuard, replaced: () => readonly string[]): Promise<Verification> {
   let visitors = 0;
   const server = net.createServer((socket) => {
     visitors += 1;
@@ -64,14 +72,14 @@ export async function verifySeams(guard: ProbedGuard): Promise<Verification> {
         ...(found ? {} : { error: error instanceof Error ? error.message : 'connected' }),
       });
     }
-    return { ok: layers.every(({ denied }) => denied), layers };
+    return { ok: layers.every(({ denied }) => denied), layers, replaced: replaced() };
   } finally {
     guard.probe = undefined;
     server.close();
   }
 }
 
-function opened(socket: net.Socket): Promise<unknown> {
+function opened(socket: net.Socket | http2.ClientHttp2Session): Promise<unknown> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.once('connect', () => {

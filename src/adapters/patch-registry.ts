@@ -18,6 +18,7 @@ interface Patch {
 export class PatchRegistry {
   readonly #patches: Patch[] = [];
   readonly #undo: (() => void)[] = [];
+  readonly #after: (() => void)[] = [];
   #released = false;
 
   /**
@@ -46,6 +47,11 @@ export class PatchRegistry {
     this.#undo.push(undo);
   }
 
+  /** What is left to do once everything is put back. */
+  afterRestore(action: () => void): void {
+    this.#after.push(action);
+  }
+
   /** Puts back every slot that still holds our wrapper, the latest first. */
   restore(): void {
     for (const undo of this.#undo.splice(0).reverse()) undo();
@@ -55,14 +61,21 @@ export class PatchRegistry {
       if (original) Object.defineProperty(owner, key, original);
       else Reflect.deleteProperty(owner, key);
     }
+    for (const action of this.#after.splice(0)) action();
   }
 
-  /** Slots that no longer hold our wrapper: someone patched on top, or took us away. */
-  replaced(): readonly PropertyKey[] {
+  /** Slots that no longer hold our wrapper: someone patched on top, or took us away. By name, as a reader would look for them. */
+  replaced(): readonly string[] {
     return this.#patches
       .filter(({ owner, key, wrapper }) => Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper)
-      .map(({ key }) => key);
+      .map(({ owner, key }) => slotName(owner, key));
   }
+}
+
+/** `Socket.prototype.connect`; of other objects only the key. */
+function slotName(owner: object, key: PropertyKey): string {
+  const type = Object.getOwnPropertyDescriptor(owner, 'constructor')?.value as Function | undefined;
+  return typeof type === 'function' && type.prototype === owner ? `${type.name}.prototype.${String(key)}` : String(key);
 }
 
 function descriptorOf(owner: object, key: PropertyKey): PropertyDescriptor | undefined {

@@ -125,6 +125,8 @@ export interface Guard {
   wouldAdmit(connection: Connection): boolean;
   /** Every port that some service of the policy is declared with. */
   readonly declaredPorts: readonly number[];
+  /** Whether a name may be looked up, or the name of an address: the refusal, else undefined. */
+  query(name: string): Error | undefined;
   /** A unix socket or named pipe. */
   unixSocket(path: string, seam: SeamName): ConnectionVerdict;
   /** What a request fails with when this package itself broke. */

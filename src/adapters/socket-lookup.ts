@@ -3,6 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { AddressGround, Guard } from './seam.ts';
 
+type Lookup = (hostname: string, options: unknown, callback: LookupCallback) => void;
 type LookupCallback = (error: Error | null, address?: unknown, family?: number) => void;
 
 /** Our own wrappers, with the guard that asks in them: a socket seam that meets one need not wrap it again. */
@@ -10,6 +11,23 @@ const guarded = new WeakMap<object, Guard>();
 
 export function isGuardedLookup(lookup: unknown, guard: Guard): boolean {
   return typeof lookup === 'function' && guarded.get(lookup) === guard;
+}
+
+let decidedLookups = 0;
+
+/** Whether the lookup that is being started is for a name that was decided, and is dialled next. */
+export function isDecidedLookup(): boolean {
+  return decidedLookups > 0;
+}
+
+/** Runs `start`, and lets what it looks up meanwhile pass unasked. */
+function startDecided(start: () => unknown): void {
+  decidedLookups += 1;
+  try {
+    start();
+  } finally {
+    decidedLookups -= 1;
+  }
 }
 
 /**
@@ -25,12 +43,7 @@ export function guardLookup(
   admitted?: (address: string) => void,
 ): LookupFunction {
   const lookup = function (this: unknown, hostname: string, options: unknown, callback: LookupCallback): void {
-    const inner = (typeof callersLookup === 'function' ? callersLookup : dns.lookup) as (
-      hostname: string,
-      options: unknown,
-      callback: LookupCallback,
-    ) => unknown;
-    inner.call(this, hostname, options, (error, answer, family) => {
+    const answered: LookupCallback = (error, answer, family) => {
       if (error) {
         callback(error, answer, family);
         return;
@@ -42,7 +55,15 @@ export function guardLookup(
         if (admitted) checked.addresses.forEach(admitted);
         callback(null, checked.answer, checked.family);
       }
-    });
+    };
+    if (typeof callersLookup === 'function') {
+      Reflect.apply(callersLookup, this, [hostname, options, answered]);
+      return;
+    }
+    const start = (): void => (dns.lookup as Lookup)(hostname, options, answered);
+    // It may be a name of the policy's own, which it admits to nobody.
+    if (ground === 'address') start();
+    else startDecided(start);
   };
   guarded.set(lookup, guard);
   return lookup as LookupFunction;

@@ -7,6 +7,7 @@
  */
 import type { MeshConfig } from '../core/model/mesh-config.ts';
 import { buildMeshConfig, type LoadOptions } from './build-mesh-config.ts';
+import { readWith } from '../policy-loader.ts';
 import { readConfigFiles } from './config-files.ts';
 import { readLiteral, type MeshConfigLiteral } from './mesh-config-literal.ts';
 import { type ConfigInput, readSources } from './sources.ts';
@@ -31,7 +32,7 @@ export type { MeshConfigLiteral, ResourceLiteral } from './mesh-config-literal.t
  *     `);
  */
 export function parseMeshConfig(input: ConfigInput, options: LoadOptions = {}): MeshConfig {
-  return buildMeshConfig(readSources(input), options);
+  return asLoaded(buildMeshConfig(readSources(input), options), options);
 }
 
 /**
@@ -41,7 +42,8 @@ export function parseMeshConfig(input: ConfigInput, options: LoadOptions = {}): 
  */
 export function defineMeshConfig(literal: MeshConfigLiteral, options: LoadOptions = {}): MeshConfig {
   const { sources, settings } = readLiteral(literal);
-  return buildMeshConfig(sources, { ...settings, ...options });
+  const all = { ...settings, ...options };
+  return asLoaded(buildMeshConfig(sources, all), all);
 }
 
 /**
@@ -52,5 +54,11 @@ export function defineMeshConfig(literal: MeshConfigLiteral, options: LoadOption
 export function loadMeshConfig(paths: string | readonly string[], options: LoadOptions = {}): MeshConfig {
   const list = typeof paths === 'string' ? [paths] : paths;
   const { sources, diagnostics } = readConfigFiles(list);
-  return buildMeshConfig(readSources(sources), { ...options, before: diagnostics, expectPolicyIn: list.join(', ') });
+  const found = { ...options, before: diagnostics, expectPolicyIn: list.join(', ') };
+  return asLoaded(buildMeshConfig(readSources(sources), found), options);
+}
+
+/** `egress.update(paths)` reads as the policy in force was read. */
+function asLoaded(meshConfig: MeshConfig, options: LoadOptions): MeshConfig {
+  return readWith(meshConfig, (paths) => loadMeshConfig(paths, options));
 }
