@@ -1,5 +1,5 @@
 import http from 'node:http';
-import http2 from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -40,7 +40,7 @@ const LAYERS: Readonly<Record<string, Attempt>> = {
   'http.request': (port) => answered(http.get({ host: '127.0.0.1', port, agent: false })),
   'http.Agent': (port) => answered(http.get({ host: '127.0.0.1', port, agent: new http.Agent({ keepAlive: true }) })),
   'https.request': (port) => answered(https.get({ host: '127.0.0.1', port, agent: false, rejectUnauthorized: false })),
-  'http2.connect': (port) => opened(http2.connect(`http://127.0.0.1:${port}`)),
+  'http2.connect': (port) => opened(process.getBuiltinModule('node:http2').connect(`http://127.0.0.1:${port}`)),
   fetch: (port) => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text()),
 };
 
@@ -79,7 +79,7 @@ export async function verifySeams(guard: ProbedGuard, replaced: () => readonly s
   }
 }
 
-function opened(socket: net.Socket | http2.ClientHttp2Session): Promise<unknown> {
+function opened(socket: net.Socket | ClientHttp2Session): Promise<unknown> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.once('connect', () => {

@@ -66,7 +66,11 @@ export class PatchRegistry {
 
   /** Slots that no longer hold our wrapper: someone patched on top, or took us away. By name, as a reader would look for them. */
   replaced(): readonly string[] {
+    // One slot may hold several of ours, one over the other.
+    const isOnTop = (patch: Patch, at: number): boolean =>
+      !this.#patches.slice(at + 1).some(({ owner, key }) => owner === patch.owner && key === patch.key);
     return this.#patches
+      .filter(isOnTop)
       .filter(({ owner, key, wrapper }) => Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper)
       .map(({ owner, key }) => slotName(owner, key));
   }
