@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadMeshConfig } from '../src/config/load.ts';
-import type { MeshConfig } from '../src/core/model/mesh-config.ts';
 import { createEgress } from '../src/egress.ts';
 import { EgressConfigError, EgressDeniedError, findEgressError } from '../src/errors.ts';
 import { closeAll, httpServer, install, REGISTRY_ONLY, send, serviceEntry, type Lab } from './adapters/lab.ts';
@@ -138,7 +137,9 @@ describe('connections that are idle when the policy changes', () => {
     const ask = (): Promise<unknown> =>
       new Promise((resolve) => {
         const stream = session.request({ ':path': '/' });
-        stream.on('error', resolve).on('response', ({ ':status': status }) => resolve(status));
+        let outcome: unknown;
+        stream.on('error', (error) => (outcome = error)).on('response', ({ ':status': status }) => (outcome = status));
+        stream.on('close', () => resolve(outcome));
         stream.resume().end();
       });
     const first = ask();
