@@ -11,7 +11,6 @@ import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
 import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.ts';
-import { recordsOf } from './socket-records.ts';
 import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
@@ -146,8 +145,6 @@ export class GovernedDispatch {
     this.#stopClocks();
     this.#done = true;
     if (this.exchange) noteAnswer(this.exchange, status, head);
-    const { guard, connection } = this.request;
-    if (connection.request?.method === 'CONNECT') recordsOf(guard).tunnelled(socket, connection.request.path);
     const stream = socket as { once?: (event: string, listener: () => void) => void } | null;
     if (typeof stream?.once === 'function') stream.once('close', () => this.#end());
     else this.#end();

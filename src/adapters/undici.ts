@@ -89,7 +89,9 @@ function watchRequests(
     recordsOf(guard).expect(hostname, Number(port) || (protocol === 'https:' ? 443 : 80));
   });
   listen('undici:client:sendHeaders', (message) => {
-    const { request, socket } = message as { request: object; socket: object };
+    const { request, socket } = message as { request: { method?: unknown; path?: unknown }; socket: object };
     governedBy.get(request)?.onSocket(socket);
+    // A ProxyAgent asks for its tunnel inside the dispatch of the request that was decided.
+    if (request.method === 'CONNECT') recordsOf(guard).tunnelled(socket, String(request.path));
   });
 }

@@ -89,7 +89,7 @@ if (!missing.includes('nginx'))
     const seen = (): string[] => servers.log('nginx', 'access.log').trim().split('\n');
 
     it('gets what is admitted, and nothing of what is denied', async () => {
-      const at = port('nginx', 'http');
+      const at = port('nginx', 'nginx');
       install(mesh(REGISTRY_ONLY, serviceEntry(HOST, at)));
       const answer = await send(http, { host: HOST, port: at, path: '/admitted' });
       expect(JSON.parse(answer.body ?? '')).toMatchObject({ host: HOST, request_uri: '/admitted' });
@@ -99,7 +99,7 @@ if (!missing.includes('nginx'))
     });
 
     it('gets the requests inside TLS that are routed, as the route says', async () => {
-      const at = port('nginx', 'https');
+      const at = port('nginx', 'nginxs');
       const rules = `http:
   - match: [{uri: {prefix: /old}}]
     rewrite: {uri: /new}
@@ -125,7 +125,7 @@ kind: ServiceEntry
 metadata: {name: originated}
 spec:
   hosts: [${HOST}]
-  ports: [{number: 80, name: http, protocol: HTTP, targetPort: ${port('nginx', 'https')}}]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: ${port('nginx', 'nginxs')}}]
   resolution: STATIC
   endpoints: [{address: 127.0.0.1}]`;
       const rule = destinationRule(HOST, `tls: {mode: SIMPLE, caCertificates: ${caFile}, sni: ${HOST}}`);
@@ -137,7 +137,7 @@ spec:
     });
 
     it('speaks HTTP/2 with a session, of which each stream is decided', async () => {
-      const at = port('nginx', 'https');
+      const at = port('nginx', 'nginxs');
       const rules = `http:
   - match: [{uri: {prefix: /open}}]
     route: [{destination: {host: ${HOST}}}]`;
@@ -168,7 +168,7 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
     async function tunnel(target: string): Promise<net.Socket> {
       const request = http.request({
         host: proxy,
-        port: port('squid', 'proxy'),
+        port: port('squid', 'squid'),
         method: 'CONNECT',
         path: target,
         lookup: lookupTo(),
@@ -180,8 +180,8 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
     }
 
     it('tunnels to what is admitted, and to no other name', async () => {
-      const at = port('nginx', 'https');
-      install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'proxy'), 'TCP'), serviceEntry(HOST, at, 'HTTPS')));
+      const at = port('nginx', 'nginxs');
+      install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'squid'), 'TCP'), serviceEntry(HOST, at, 'HTTPS')));
       const inside = async (servername: string): Promise<string> => {
         const socket = await tunnel(`${HOST}:${at}`);
         const request = https.get({
@@ -212,12 +212,12 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
     });
 
     it('carries plain requests to what is admitted', async () => {
-      const at = port('nginx', 'http');
-      install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'proxy'), 'TCP'), serviceEntry(HOST, at)));
+      const at = port('nginx', 'nginx');
+      install(mesh(REGISTRY_ONLY, serviceEntry(proxy, port('squid', 'squid'), 'TCP'), serviceEntry(HOST, at)));
       const through = (name: string): ReturnType<typeof send> =>
         send(http, {
           host: proxy,
-          port: port('squid', 'proxy'),
+          port: port('squid', 'squid'),
           path: `http://${name}:${at}/carried`,
           headers: { host: `${name}:${at}` },
         });
@@ -228,7 +228,7 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
     });
 
     it('is not reached when it is not admitted', async () => {
-      install(mesh(REGISTRY_ONLY, serviceEntry(HOST, port('nginx', 'https'), 'HTTPS')));
+      install(mesh(REGISTRY_ONLY, serviceEntry(HOST, port('nginx', 'nginxs'), 'HTTPS')));
       await expect(tunnel(`${HOST}:1`)).rejects.toMatchObject({ code: 'ERR_EGRESS_DENIED' });
       expect(servers.log('squid', 'access.log')).not.toContain(`CONNECT ${HOST}:1 `);
     });

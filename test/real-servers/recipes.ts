@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { freePort, type Recipe } from './daemon.ts';
 
-/** Tells in JSON what it saw of each request. Ports: `http`, and `https` which also speaks HTTP/2. */
+/** Tells in JSON what it saw of each request. Ports: `nginx`, and `nginxs` inside TLS, which also speaks HTTP/2. */
 const nginx: Recipe = {
   name: 'nginx',
   programs: ['nginx'],
   async start(place) {
-    const ports = { http: await freePort(), https: await freePort() };
+    const ports = { nginx: await freePort(), nginxs: await freePort() };
     const modules = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
     const temporary = modules.map((name) => `${name}_temp_path ${join(place.folder, name)};`);
     const seen = ['host', 'request_uri', 'server_protocol', 'ssl_server_name', 'http_x_added'];
@@ -21,8 +21,8 @@ http {
   access_log ${join(place.folder, 'access.log')};
   ${temporary.join('\n  ')}
   server {
-    listen 127.0.0.1:${ports.http};
-    listen 127.0.0.1:${ports.https} ssl http2;
+    listen 127.0.0.1:${ports.nginx};
+    listen 127.0.0.1:${ports.nginxs} ssl http2;
     ssl_certificate ${place.certFile};
     ssl_certificate_key ${place.keyFile};
     default_type application/json;
@@ -36,17 +36,17 @@ http {
   },
 };
 
-/** A forward proxy that finds every name it is told of on loopback. Port: `proxy`. */
+/** A forward proxy that finds every name it is told of on loopback. Port: `squid`. */
 function squid(names: readonly string[]): Recipe {
   return {
     name: 'squid',
     programs: ['squid'],
     async start(place) {
-      const ports = { proxy: await freePort() };
+      const ports = { squid: await freePort() };
       const hosts = place.write('hosts', `127.0.0.1 ${names.join(' ')}\n`);
       const config = place.write(
         'squid.conf',
-        `http_port 127.0.0.1:${ports.proxy}
+        `http_port 127.0.0.1:${ports.squid}
 http_access allow all
 hosts_file ${hosts}
 cache deny all

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { policy } from './policy.mjs';
 import { startServers } from './servers.mjs';
 
-export async function openLane({ authority, certificate }) {
+export async function openLane({ authority, certificate, real }) {
   const folder = mkdtempSync(join(tmpdir(), 'sidecarless-matrix-'));
   const mesh = join(folder, 'mesh');
   mkdirSync(mesh);
-  const { servers, close } = await startServers(certificate);
+  const { servers, close } = await startServers(certificate, { real });
   // Of these nothing is admitted: some are by an update.
-  const others = await startServers(certificate, 'later.mesh.test');
-  servers.forbidden = others.servers.http;
+  const others = await startServers(certificate, { kafkaName: 'later.mesh.test' });
+  servers.forbidden = others.servers.proxy;
   const ports = { ...portsOf(servers), later: portsOf(others.servers) };
   // Admitted, and nobody listens there.
   ports.refused = await freePort();
@@ -24,6 +24,8 @@ export async function openLane({ authority, certificate }) {
   const writePolicy = (changed) => writeFileSync(join(mesh, 'policy.yaml'), policy(ports, changed));
   return {
     servers,
+    /** Names of those that are installed programs. */
+    real: new Set(Object.keys(real)),
     ports,
     mesh,
     log,

@@ -4,11 +4,13 @@
  *   npm run matrix                    all of it; docs/clients.md is written anew
  *   npm run matrix -- --node 22 got   some of it; nothing is written
  *   npm run matrix -- --lanes 1       one client at a time instead of two
+ *   npm run matrix -- --made          no installed servers, only those made here
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startRealServers } from '../real-servers/start.ts';
 import { createAuthority, issueCertificate } from '../tls/certificates.ts';
 import { bundleUndici } from './bundles.mjs';
 import { clients as all } from './clients.mjs';
@@ -20,8 +22,7 @@ const here = new URL('.', import.meta.url).pathname;
 const root = join(here, '../..');
 const VERSIONS = ['20', '22', '24', '26'];
 
-const { versions, names, lanes } = readArguments(process.argv.slice(2));
-const clients = all.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)));
+const { versions, names, lanes, made } = readArguments(process.argv.slice(2));
 
 prepare();
 const bundles = mkdtempSync(join(tmpdir(), 'sidecarless-bundles-'));
@@ -29,17 +30,30 @@ await bundleUndici(bundles);
 const authority = await createAuthority();
 const certificate = await issueCertificate(authority, ['api.mesh.test', '*.mesh.test']);
 
+// Servers that others wrote take the place of those made here, where they are installed.
+const reachable = ['api', 'nginx', 'nginxs', 'denied', 'later', 'refused'].map((name) => `${name}.mesh.test`);
+const installed = await startRealServers(certificate, { names: reachable, ...(made && { only: [] }) });
+const real = Object.assign({}, ...[...installed.running.values()].map(({ ports }) => ports));
+const clients = all.filter(
+  ({ name, installed: needed = [] }) =>
+    needed.every((one) => installed.running.has(one)) &&
+    (names.length === 0 || names.some((part) => name.includes(part))),
+);
+
 const rows = await runAll();
+await installed.stop();
 rmSync(bundles, { recursive: true });
 report();
 
 function readArguments(args) {
+  const flag = (name) => args.includes(name) && args.splice(args.indexOf(name), 1).length > 0;
+  const made = flag('--made');
   const option = (name, otherwise) => {
     const at = args.indexOf(name);
     return at < 0 ? otherwise : args.splice(at, 2)[1];
   };
   const chosen = option('--node', VERSIONS.join(',')).split(',');
-  return { versions: chosen, lanes: Number(option('--lanes', '2')), names: args };
+  return { versions: chosen, lanes: Number(option('--lanes', '2')), made, names: args };
 }
 
 /** What a clean checkout lacks: the clients, and the package as it is published. */
@@ -64,7 +78,7 @@ async function runAll() {
   });
   const done = [];
   const work = async () => {
-    const lane = await openLane({ authority, certificate });
+    const lane = await openLane({ authority, certificate, real });
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const row = { ...next, ...(await runRow(next, lane, bundles)) };
       done.push(row);
@@ -92,7 +106,10 @@ function report() {
   const count = (state) => states.filter((one) => one === state).length;
   const line = `${count('pass')} passed, ${count('fail')} failed`;
   if (names.length === 0 && versions.length === VERSIONS.length)
-    writeFileSync(join(root, 'docs/clients.md'), page({ table, line, versions }));
+    writeFileSync(
+      join(root, 'docs/clients.md'),
+      page({ table, line, versions, real: [...installed.running.values()].map(({ version }) => version) }),
+    );
   for (const { client, rows: own } of table)
     console.log(`${client.name.padEnd(44)} ${own.map((row) => stateOf(row).padEnd(8)).join(' ')}`);
   console.log(`not supported by the client: ${count('not supported by the client')}`);

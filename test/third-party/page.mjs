@@ -35,6 +35,13 @@ const SCENARIOS = [
   ['R', 'r', ['route'], ['route over TLS'], 'a service is led to its endpoint'],
   ['W', 'w', ['rewrite'], ['rewrite inside TLS'], 'path and headers of request and answer are changed'],
   ['L', '', ['local reply'], [], 'a direct response is given without a server'],
+  [
+    'V',
+    '',
+    ['allowed by an update'],
+    [],
+    'what was denied works once a new policy admits it, for clients that exist already as well',
+  ],
   ['T', 't', ['timeout', 'a call that is too slow'], ['timeout inside TLS'], 'a route’s timeout ends it with 504'],
 ];
 const LETTERS = new Map(
@@ -47,7 +54,7 @@ const LETTERS = new Map(
 /** In brackets where the denial was found: the words for the page. */
 const FOUND = { error: 'the error itself', cause: 'its cause', message: 'its message' };
 
-export function page({ table, line, versions }) {
+export function page({ table, line, versions, real = [] }) {
   const rows = table.map(({ client, rows: own }) => [
     client.name,
     client.layer ?? 'net.Socket',
@@ -69,6 +76,8 @@ This page is written by \`npm run matrix\`, which drives each client on each ver
 its own: ${line}. Rows of \`wrapAgent\` and \`interceptor\` govern one agent or dispatcher, all others run with
 \`--require sidecarless/register\`.
 
+${realServers(real)}
+
 "Denial found in" says where the client keeps the reason: \`code: 'ERR_EGRESS_DENIED'\` is on the error that it throws, on its \`cause\`, or
 in the words of its message only. "Scenarios" says what was tried; each is judged by what the servers saw as well, and in all of them nothing is uncaught.
 
@@ -85,6 +94,12 @@ N counts after 500 denials (fewer where the table of the client says so): socket
 
 A copy of undici inside a bundle cannot be wrapped: its requests are denied and logged, and its connections decided, but routes are not carried out for it.
 `;
+}
+
+function realServers(real) {
+  return real.length === 0
+    ? 'All servers were made for the test.'
+    : `These servers were the real ones: ${real.sort().join(', ')}. All others were made for the test, and speak enough of their protocol.`;
 }
 
 function foundIn(rows) {

@@ -1,4 +1,4 @@
-import { PROTOCOLS } from './servers/protocols.mjs';
+import { INSTALLED, PROTOCOLS } from './servers/protocols.mjs';
 
 /**
  * The mesh config that the clients run under: YAML, with the ports of the day. Where `changed`, `/later` is not routed
@@ -30,7 +30,8 @@ export function policy(ports, { changed = false } = {}) {
     // A forward proxy, as Istio has it declared: what goes through it is not looked into.
     serviceEntry('proxy', 'proxy.mesh.test', [{ number: ports.proxy, name: 'tcp', protocol: 'TCP' }]),
     serviceEntry('refused', 'refused.mesh.test', [{ number: ports.refused, name: 'tcp', protocol: 'TCP' }]),
-    ...Object.entries(PROTOCOLS).map(([name, protocol]) => {
+    ...Object.entries({ ...PROTOCOLS, ...INSTALLED }).flatMap(([name, protocol]) => {
+      if (ports[name] === undefined) return [];
       const port = { number: ports[name], name: protocol.toLowerCase(), protocol };
       return serviceEntry(name, `${name}.mesh.test`, [port]);
     }),

@@ -17,7 +17,9 @@ export async function runTcp(client) {
       refused: () => call('refused.mesh.test', ports.refused),
     }),
   );
-  await scenario('allowed by an update', () => recovers(client, { call, steady, pool }, ports.later[client.server]));
+  await scenario('allowed by an update', () =>
+    recovers(client, { call, steady, pool }, ports.later[client.later ?? client.server]),
+  );
   if (slow)
     await scenario('timeout', async () => {
       const error = await slow(host, port).then(

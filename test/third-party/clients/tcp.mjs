@@ -3,8 +3,15 @@
  * nothing open. `steady(host, port)` starts a client that connects again by itself: `done` settles with its operation.
  */
 import { databaseClients } from './tcp-databases.mjs';
+import { installedClients } from './tcp-installed.mjs';
 import { messagingClients } from './tcp-messaging.mjs';
 import { nodeClients } from './tcp-node.mjs';
 import { remoteClients } from './tcp-remote.mjs';
 
-export const tcpClients = [...nodeClients, ...databaseClients, ...messagingClients, ...remoteClients];
+export const tcpClients = [
+  ...nodeClients,
+  ...databaseClients,
+  ...messagingClients,
+  ...remoteClients,
+  ...installedClients,
+];

@@ -1,5 +1,5 @@
 /** Puts servers on free ports of loopback, and notes what came to them. */
-import { createServer as createTcp } from 'node:net';
+import { connect, createServer as createTcp } from 'node:net';
 import { createServer as createTls, TLSSocket } from 'node:tls';
 
 /** `connections` counts what was accepted, `operations` names what was asked for in the words of the protocol. */
@@ -36,6 +36,17 @@ export function secure(speak, { key, cert }) {
   );
   server.on('tlsClientError', () => undefined);
   return server;
+}
+
+/** Stands before a server that runs elsewhere, and counts what comes to it. */
+export function relay(port) {
+  return createTcp((client) => {
+    const server = connect({ host: '127.0.0.1', port });
+    quiet(client)
+      .pipe(quiet(server))
+      .on('close', () => client.destroy());
+    server.pipe(client).on('close', () => server.destroy());
+  });
 }
 
 /** TLS that begins in the middle of a connection, as STARTTLS and its kin do. */

@@ -32,6 +32,9 @@ export const PROTOCOLS = {
   ssh: 'TCP',
 };
 
+/** Those that only run where they are installed. */
+export const INSTALLED = { nginx: 'HTTP', nginxs: 'HTTPS', squid: 'TCP' };
+
 export function protocolServers(certificate, kafkaName) {
   return {
     redis: plain(redis()),
