@@ -59,6 +59,24 @@ export function decidedSocket(fields: DecidedSocket): DecidedSocket {
   return decided;
 }
 
+/** A mark for connections that are dialled while {@link offer} is on the stack. */
+let offered: { readonly mark: DecidedSocket; taken: boolean } | undefined;
+
+/**
+ * Dials with a mark that the connect options cannot carry: undici's connectors pass on no option that they do not know.
+ * True: it was taken, by a connection to what it admits. A connection that is made later is decided by itself.
+ */
+export function offer(mark: DecidedSocket, dial: () => void): boolean {
+  const before = offered;
+  const own = (offered = { mark, taken: false });
+  try {
+    dial();
+    return own.taken;
+  } finally {
+    offered = before;
+  }
+}
+
 /** The mark on connect options, if this guard issued it for this destination under the present policy. */
 export function readDecided(
   options: Readonly<Record<PropertyKey, unknown>>,
@@ -66,13 +84,15 @@ export function readDecided(
   host: string,
   port: number,
 ): DecidedSocket | undefined {
-  const decided = options[DECIDED] as DecidedSocket | undefined;
+  const decided = (options[DECIDED] as DecidedSocket | undefined) ?? offered?.mark;
   if (decided === undefined || !issued.has(decided)) return undefined;
   if (decided.guard !== guard || decided.generation !== guard.generation) return undefined;
   const { target } = decided;
   const asDialled = decided.host === host && decided.port === port;
   const asTarget = target !== undefined && target.host === host && target.port === port;
-  return asDialled || asTarget ? decided : undefined;
+  if (!asDialled && !asTarget) return undefined;
+  if (offered?.mark === decided) offered.taken = true;
+  return decided;
 }
 
 /** What keeps pooled connections of different targets apart; empty when dialled as the application said. */

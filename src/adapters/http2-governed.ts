@@ -95,7 +95,8 @@ export class GovernedStream {
     this.#plan = plan;
     this.#generation = this.#call.guard.generation;
     const { retries, timeoutMs, delayMs, mirrors } = plan;
-    if (retries) this.#retries = new RetryState(retries, { replayable: true, random: Math.random });
+    const cluster = plan.destination?.upstream;
+    if (retries) this.#retries = new RetryState(retries, { replayable: true, random: Math.random, cluster });
     // Trailers of a request would have to be asked for again; and what nobody sends twice need not be kept.
     if (!this.#retries?.possible || this.#call.options['waitForTrailers'] === true) this.stream.body.giveUp();
     if (timeoutMs !== undefined) this.#armDeadline(timeoutMs);
@@ -237,6 +238,7 @@ export class GovernedStream {
   }
 
   #closed(): void {
+    this.#retries?.end();
     clearTimeout(this.#deadline);
     clearTimeout(this.#tryClock);
     if (!this.stream.writableFinished) for (const copy of this.#copies ?? []) copy.abandon();

@@ -112,10 +112,15 @@ function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot,
   const { target, connection } = decided;
   if (target?.tls && !decided.below && !(socket instanceof tls.TLSSocket))
     return refuseOrigination(guard, target, decided.host, decided.port);
-  if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  const named = connection as Connection & { host: string };
+  if (target?.path !== undefined) {
+    const transport = named.transport ?? 'tcp';
+    recordsOf(guard).set(socket, { connection: named, transport, admitted: new Set(), target });
+    return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  }
   return dialTo(guard, socket, options, {
-    connection: connection as Connection & { host: string },
-    host: target?.host ?? decided.host,
+    connection: named,
+    host: target?.host ?? decided.address ?? decided.host,
     port: target?.port ?? decided.port,
     ground: target ? 'target' : 'request',
     target,

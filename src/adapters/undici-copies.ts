@@ -1,11 +1,9 @@
 import Module from 'node:module';
 import type { PatchRegistry } from './patch-registry.ts';
-import type { AgentClass } from './undici-dispatcher.ts';
 
-/** One copy of undici: the prototype on which all its dispatchers find `dispatch`, and its Agent. */
+/** One copy of undici: the prototype on which all its dispatchers find `dispatch`. */
 export interface UndiciCopy {
   readonly prototype: object;
-  readonly agentClass: AgentClass | undefined;
 }
 
 type Found = (copy: UndiciCopy) => void;
@@ -64,7 +62,7 @@ export function readSlots(found: Found): boolean {
     const prototype = agent && dispatchOwner(agent);
     if (prototype === undefined) continue;
     any = true;
-    found({ prototype, agentClass: agent?.constructor as AgentClass });
+    found({ prototype });
   }
   return any;
 }
@@ -116,7 +114,6 @@ function inspect(exports: unknown, found: Found): void {
     const prototype = (one as { prototype?: unknown }).prototype;
     if (typeof prototype !== 'object' || prototype === null || !('dispatch' in prototype)) continue;
     const owner = dispatchOwner(Object.create(prototype) as object);
-    if (owner !== undefined && 'close' in owner)
-      found({ prototype: owner, agentClass: typeof Agent === 'function' ? (Agent as AgentClass) : undefined });
+    if (owner !== undefined && 'close' in owner) found({ prototype: owner });
   }
 }

@@ -10,10 +10,11 @@ import { mirrorTo } from './mirror-connection.ts';
 import { dialledAddress } from './socket-lookup.ts';
 import { discardBody } from './undici-body.ts';
 import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
-import type { AgentClass, DispatchOptions, Handler } from './undici-dispatcher.ts';
+import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { GovernedDispatch } from './undici-governed.ts';
 import { isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
-import { TargetAgents } from './undici-targets.ts';
+import { TargetDispatchers, type Detour } from './undici-targets.ts';
+import { mark, readToken } from './undici-token.ts';
 
 export type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
 
@@ -25,8 +26,6 @@ export interface DispatchCall {
   readonly handler: Handler;
   /** What was wrapped. */
   readonly dispatch: Dispatch;
-  /** An Agent of the same copy of undici, to pool connections that go elsewhere. */
-  readonly agentClass: AgentClass | undefined;
 }
 
 type Named = Connection & { readonly host: string; readonly request: HttpRequest };
@@ -37,26 +36,30 @@ type Named = Connection & { readonly host: string; readonly request: HttpRequest
  */
 export class UndiciDispatches {
   readonly #guard: Guard;
-  readonly #agents: TargetAgents;
-  /**
-   * INVARIANT: a token admits one send. It is taken away where the request is written, since a client that tries again
-   * with the same options must be decided again.
-   */
-  readonly #tokens = new WeakMap<object, GovernedDispatch | true>();
+  readonly #beside: TargetDispatchers;
   /** The request whose dispatch is on the stack: its `undici:request:create` is published meanwhile. */
   current: GovernedDispatch | true | undefined;
 
   constructor(guard: Guard) {
     this.#guard = guard;
-    this.#agents = new TargetAgents(guard);
+    this.#beside = new TargetDispatchers(guard);
+  }
+
+  /** The application closes or destroys a dispatcher: what was made beside it goes the same way. */
+  ended(dispatcher: object, end: (beside: Dispatcher) => void): void {
+    this.#beside.ended(dispatcher, end);
   }
 
   dispatch(call: DispatchCall): boolean {
-    const { options, handler } = call;
-    const token = this.#tokens.get(options);
+    const { options, handler, dispatcher } = call;
+    const token = readToken(options, this.#guard);
     if (token !== undefined) {
-      if (call.dispatcher !== undefined && isLeaf(call.dispatcher)) this.#tokens.delete(options);
-      return this.#pass(token, () => call.dispatch(options, handler));
+      if (token.detour !== undefined && dispatcher !== undefined) {
+        const led = this.#lead(call, token.governed, token.detour);
+        if (led !== undefined) return led;
+      }
+      if (dispatcher !== undefined && isLeaf(dispatcher)) token.spent = true;
+      return this.#pass(token.governed, () => call.dispatch(options, handler));
     }
     try {
       return this.#decide(call);
@@ -71,8 +74,13 @@ export class UndiciDispatches {
   #decide(call: DispatchCall): boolean {
     const snapshot: DispatchOptions = { ...call.options };
     const origin = parseOrigin(snapshot.origin ?? originOf(call.dispatcher));
-    // undici has its own words for what is no origin, and for a CONNECT the socket is what is decided.
-    if (origin === undefined || snapshot.method === 'CONNECT') return this.#undecided(call, snapshot);
+    // undici has its own words for what is no origin; one of several may be chosen below, and it is decided there.
+    if (origin === undefined) return call.dispatch(call.options, call.handler);
+    // For a CONNECT the socket is what is decided.
+    if (snapshot.method === 'CONNECT') {
+      const marked = mark(snapshot, this.#guard, true);
+      return this.#pass(true, () => call.dispatch(marked, call.handler));
+    }
     if (snapshot.origin !== undefined) snapshot.origin = origin.text;
     const headers = readRequestHeaders(snapshot.headers);
     if (isOneShot(snapshot.headers)) snapshot.headers = headers.flat();
@@ -95,11 +103,6 @@ export class UndiciDispatches {
       },
     };
     return this.#ask({ ...call, options: snapshot }, connection, headers);
-  }
-
-  #undecided(call: DispatchCall, options: DispatchOptions): boolean {
-    this.#tokens.set(options, true);
-    return this.#pass(true, () => call.dispatch(options, call.handler));
   }
 
   #ask(call: DispatchCall, connection: Named, headers: HeaderList): boolean {
@@ -169,30 +172,50 @@ export class UndiciDispatches {
     else governed.fail(this.#guard.internalError(new Error('the policy changed while the request waited')));
   }
 
-  #send(send: Send, handler: Handler, target: UpstreamTarget | undefined, token: GovernedDispatch | true): boolean {
+  #send(send: Send, handler: Handler, target: UpstreamTarget | undefined, governed: GovernedDispatch | true): boolean {
     const { call, plan, connection, headers, address } = send;
     const options: DispatchOptions = { ...call.options };
     if (plan.request !== undefined || plan.requestHeaders.length > 0) rewrite(options, plan, headers, connection);
-    if (plan.mirrors.length > 0 && token !== true) this.#openMirrors(send, options, token);
-    this.#tokens.set(options, token);
+    if (plan.mirrors.length > 0 && governed !== true) this.#openMirrors(send, options, governed);
+    if (governed !== true && governed.replay !== undefined) options.body = governed.replay;
     if (target === undefined && address === undefined) {
-      return this.#pass(token, () => call.dispatch(options, handler));
+      mark(options, this.#guard, governed);
+      return this.#pass(governed, () => call.dispatch(options, handler));
     }
-    const detour = { connection, ...(target && { target }), ...(address !== undefined && { address }) };
-    const found = this.#agents.find(call.dispatcher ?? {}, call.agentClass, detour);
-    // Its connections are its own affair (a proxy, a custom connector): each is decided where it is dialled. TLS that
-    // the policy demands cannot be put under it.
-    if (found === undefined) {
-      if (target?.tls !== undefined)
-        throw new Error('this dispatcher makes its own connections: TLS cannot be originated');
-      return this.#pass(token, () => call.dispatch(options, handler));
-    }
-    options.origin = found.origin;
-    if (!headers.some(([name]) => name.toLowerCase() === 'host') && plan.request?.authority === undefined)
-      options.headers = withAuthority(readRequestHeaders(options.headers), connection.authority ?? '').flat();
+    const connectTimeoutMs = plan.destination?.upstream?.connectTimeoutMs;
+    const detour: Detour = { connection, connectTimeoutMs, ...(target && { target }), ...(address && { address }) };
+    const named = plan.request?.authority !== undefined || headers.some(([name]) => name.toLowerCase() === 'host');
+    if (!named) options.headers = withAuthority(readRequestHeaders(options.headers), connection.authority ?? '').flat();
+    const led = call.dispatcher && this.#lead({ ...call, options, handler }, governed, detour);
+    if (led !== undefined) return led;
+    // Without its dispatcher, and without the seams below, the origin itself has to be another.
+    if (call.dispatcher === undefined && !isInstalled(this.#guard)) this.#redirect(options, detour);
+    mark(options, this.#guard, governed, detour);
+    return this.#pass(governed, () => call.dispatch(options, handler));
+  }
+
+  /** Undefined: the dispatcher has no connections itself, and hands the request on to one that has. */
+  #lead(call: DispatchCall, governed: GovernedDispatch | true, detour: Detour): boolean | undefined {
+    const found = this.#beside.find(call.dispatcher ?? {}, detour);
+    if (found === undefined) return undefined;
+    const { target, connection } = detour;
+    const options: DispatchOptions = { ...call.options, origin: found.origin };
     // undici would derive the server name from the Host header.
     options.servername = target?.tls ? (target.tls.servername ?? '') : (connection.sni ?? '');
-    return this.#pass(token, () => found.agent.dispatch(options, handler));
+    mark(options, this.#guard, governed);
+    return this.#pass(governed, () => found.dispatcher.dispatch(options, call.handler));
+  }
+
+  #redirect(options: DispatchOptions, { connection, target, address }: Detour): void {
+    if (target?.tls !== undefined || target?.tunnel !== undefined || target?.path !== undefined) {
+      const refusal = this.#guard.unroutable(connection, INTERCEPTOR_ONLY);
+      if (refusal) throw refusal;
+      return;
+    }
+    const host = target?.host ?? address ?? connection.host;
+    const scheme = connection.transport === 'tls' ? 'https' : 'http';
+    options.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${target?.port ?? connection.port}`;
+    options.servername = connection.sni ?? '';
   }
 
   /** Once, with the head of the first try. */
@@ -224,6 +247,9 @@ export class UndiciDispatches {
     }
   }
 }
+
+const INTERCEPTOR_ONLY =
+  'an interceptor cannot originate TLS, open a tunnel or a unix socket: install the egress in the process for that';
 
 type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 
@@ -269,4 +295,16 @@ function rewrite(options: DispatchOptions, plan: RequestPlan, headers: HeaderLis
     }
   }
   options.headers = list.flat();
+}
+
+const installed = new WeakSet<Guard>();
+
+/** Whether the requests of all dispatchers, and the sockets below them, are governed as well. */
+function isInstalled(guard: Guard): boolean {
+  return installed.has(guard);
+}
+
+export function noteInstalled(guard: Guard, present: boolean): void {
+  if (present) installed.add(guard);
+  else installed.delete(guard);
 }

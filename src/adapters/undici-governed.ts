@@ -7,6 +7,7 @@ import { RetryState } from '../upstream/retry.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
 import { bodyBytes, bodyLength, isReplayable } from './undici-body.ts';
+import { isOneShotBody, ReplayBody } from './undici-body-replay.ts';
 import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
@@ -14,7 +15,9 @@ import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.
 import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
+import { recordsOf } from './socket-records.ts';
 import { giveReply } from './undici-reply.ts';
+import { misled } from './undici-targets.ts';
 import { Try } from './undici-try.ts';
 
 /** A request that is to be decided, and how its client hears of it. */
@@ -43,6 +46,8 @@ export class GovernedDispatch {
   #generation = 0;
   #mirrors: readonly Mirror[] = [];
   #try: Try | undefined;
+  /** A body that is read as it is sent, for more than one try. */
+  replay: ReplayBody | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #aborted = false;
   /** The client has the head of an answer: it cannot be given another. */
@@ -69,12 +74,12 @@ export class GovernedDispatch {
     this.#generation = this.request.guard.generation;
     this.#observe(exchange);
     const { body } = this.request;
-    if (plan.retries)
-      this.#retries = new RetryState(plan.retries, {
-        replayable: isReplayable(body),
-        random: Math.random,
-        cluster: plan.destination?.upstream,
-      });
+    if (plan.retries) {
+      if (plan.retries.attempts > 0 && isOneShotBody(body)) this.replay ??= new ReplayBody(body);
+      const replayable = isReplayable(body) || this.replay !== undefined;
+      const cluster = plan.destination?.upstream;
+      this.#retries = new RetryState(plan.retries, { replayable, random: Math.random, cluster });
+    }
     // Envoy's clock starts when the whole request was received: a body that is a stream is not there yet.
     if (plan.timeoutMs !== undefined && isReplayable(body)) this.#startDeadline(plan.timeoutMs);
     const start = (): void => {
@@ -106,7 +111,16 @@ export class GovernedDispatch {
     }, context);
   }
 
+  /** The head is about to be written. */
   onSocket(socket: ObservedSocket): void {
+    const target = this.#try?.target;
+    if (target && recordsOf(this.request.guard).get(socket)?.target?.key !== target.key) {
+      const refusal = misled(this.request.guard, this.request.connection, target);
+      if (refusal) {
+        this.#try?.retire(refusal);
+        return this.fail(refusal);
+      }
+    }
     if (!this.exchange) return;
     describeSocket(this.exchange, socket);
     if (socket.alpnProtocol === 'h2') this.exchange.protocol = 'HTTP/2';
@@ -204,7 +218,8 @@ export class GovernedDispatch {
   #sendTry(target: UpstreamTarget | undefined): void {
     if (this.exchange && this.#try !== undefined) this.exchange.attempts += 1;
     if (target) this.#tried.push(target);
-    const one = new Try(this, this.#retries?.perTryTimeoutMs);
+    if (this.exchange && this.replay) this.exchange.bytesReceived = 0;
+    const one = new Try(this, target, this.#retries?.perTryTimeoutMs);
     this.#try = one;
     try {
       this.#send?.(tryHandler(this.request.handler, one), target);
@@ -219,6 +234,7 @@ export class GovernedDispatch {
   #again(outcome: TryOutcome): boolean {
     // Under a new policy it would have to be decided anew.
     if (this.request.guard.generation !== this.#generation) return false;
+    if (this.replay && !this.replay.replayable && this.#retries?.possible) return false;
     const waitMs = this.#retries?.next(outcome);
     if (waitMs === undefined) {
       if (this.#retries?.exhausted && this.exchange) addFlag(this.exchange, 'URX');
@@ -290,6 +306,7 @@ export class GovernedDispatch {
 
   #end(): void {
     this.#retries?.end();
+    this.replay?.discard();
     for (const copy of this.#mirrors) copy.abandon();
     this.#mirrors = [];
     const { exchange } = this;

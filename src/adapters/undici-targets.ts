@@ -1,16 +1,17 @@
 import type { Connection } from '../core/model/connection.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
-import { DECIDED, decidedSocket } from './decided-socket.ts';
+import { DECIDED, decidedSocket, offer, type DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
-import { agentOptions } from './undici-dispatcher.ts';
-import type { AgentClass, Dispatcher } from './undici-dispatcher.ts';
 import { pinnedLookup } from './socket-lookup.ts';
+import type { Connector, Pooling } from './undici-clone.ts';
+import { poolingOf } from './undici-clone.ts';
+import type { Dispatcher } from './undici-dispatcher.ts';
 
-/** Agents beside those of the application before the oldest is closed. */
-const MAX_AGENTS = 128;
+/** Dispatchers beside those of the application before the oldest is closed. */
+const MAX_BESIDE = 128;
 
-interface TargetAgent {
-  readonly agent: Dispatcher;
+interface Beside {
+  readonly dispatcher: Dispatcher;
   /** The host and port that the application asked for: the socket seam below dials the target. */
   readonly origin: string;
 }
@@ -22,53 +23,66 @@ export interface Detour {
   readonly target?: UpstreamTarget;
   /** The address for which the request was decided. */
   readonly address?: string;
+  /** Milliseconds, of the cluster. */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 /**
- * Connections to targets are pooled apart from those to origins: by an Agent of the same copy of undici, made from the
- * options of the application's own, whose connect options carry the mark that the socket seam reads.
+ * Connections to targets are pooled apart from those to origins: by an Agent, Pool or Client like the application's own,
+ * whose connections carry the mark that the socket seam reads.
  */
-export class TargetAgents {
+export class TargetDispatchers {
   readonly #guard: Guard;
-  readonly #agents = new Map<string, TargetAgent>();
-  readonly #dispatchers = new WeakMap<object, number>();
+  readonly #beside = new Map<string, Beside>();
+  readonly #numbers = new WeakMap<object, number>();
   #count = 0;
 
   constructor(guard: Guard) {
     this.#guard = guard;
     // Their marks are void now; requests that are under way are finished first.
     guard.onUpdate(() => {
-      for (const key of [...this.#agents.keys()]) this.#close(key);
+      for (const key of [...this.#beside.keys()]) this.#close(key);
     });
   }
 
-  /** Undefined: this dispatcher makes its own connections, which cannot be led elsewhere. */
-  find(dispatcher: object, Agent: AgentClass | undefined, detour: Detour): TargetAgent | undefined {
-    const options = agentOptions(dispatcher);
-    if (Agent === undefined || typeof options?.['connect'] === 'function') return undefined;
+  /** Undefined: this dispatcher has no connections itself. */
+  find(dispatcher: object, detour: Detour): Beside | undefined {
     const key = `${this.#numberOf(dispatcher)} ${this.#key(detour)}`;
-    let found = this.#agents.get(key);
+    let found = this.#beside.get(key);
     if (found === undefined) {
-      found = this.#make(Agent, options ?? {}, detour);
-      this.#agents.set(key, found);
-      const [oldest] = this.#agents.keys();
-      if (this.#agents.size > MAX_AGENTS && oldest !== undefined) this.#close(oldest);
+      const pooling = poolingOf(dispatcher);
+      if (pooling === undefined) return undefined;
+      found = this.#make(pooling, detour);
+      this.#beside.set(key, found);
+      const [oldest] = this.#beside.keys();
+      if (this.#beside.size > MAX_BESIDE && oldest !== undefined) this.#close(oldest);
     }
     return found;
   }
 
+  /** The application is done with its own. */
+  ended(dispatcher: object, end: (beside: Dispatcher) => void): void {
+    const number = this.#numbers.get(dispatcher);
+    if (number === undefined) return;
+    for (const [key, beside] of this.#beside)
+      if (key.startsWith(`${number} `)) {
+        this.#beside.delete(key);
+        end(beside.dispatcher);
+      }
+  }
+
   #numberOf(dispatcher: object): number {
-    let number = this.#dispatchers.get(dispatcher);
-    if (number === undefined) this.#dispatchers.set(dispatcher, (number = this.#count += 1));
+    let number = this.#numbers.get(dispatcher);
+    if (number === undefined) this.#numbers.set(dispatcher, (number = this.#count += 1));
     return number;
   }
 
   #close(key: string): void {
-    this.#agents
+    this.#beside
       .get(key)
-      ?.agent.close?.()
+      ?.dispatcher.close?.()
       .catch(() => undefined);
-    this.#agents.delete(key);
+    this.#beside.delete(key);
   }
 
   #key({ connection, target, address }: Detour): string {
@@ -76,11 +90,7 @@ export class TargetAgents {
     return `${this.#guard.generation} ${transport} ${host} ${port} ${target?.key ?? ''} ${address ?? ''}`;
   }
 
-  #make(
-    Agent: AgentClass,
-    options: Record<PropertyKey, unknown>,
-    { connection, target, address }: Detour,
-  ): TargetAgent {
+  #make(pooling: Pooling, { connection, target, address, connectTimeoutMs }: Detour): Beside {
     const { host, port, transport = 'tcp' } = connection;
     const guard = this.#guard;
     const mark = decidedSocket({
@@ -91,18 +101,46 @@ export class TargetAgents {
       port,
       ...(target && { target }),
       ...(address !== undefined && { address }),
+      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     });
-    const { factory: _factory, interceptors: _interceptors, ...kept } = options;
-    const own = typeof options['connect'] === 'object' ? (options['connect'] as object) : {};
-    const connect = {
-      ...own,
-      ...(target?.tls && originationOptions(target)),
-      ...(address !== undefined && { lookup: pinnedLookup(address) }),
-      [DECIDED]: mark,
-    };
-    const secure = transport === 'tls' || target?.tls !== undefined;
-    return { agent: new Agent({ ...kept, connect }), origin: originOf(secure, host, port) };
+    const { connect } = pooling;
+    const marked =
+      typeof connect === 'function'
+        ? this.#offering(connect, mark)
+        : {
+            ...connect,
+            ...(target?.tls && originationOptions(target)),
+            ...(address !== undefined && { lookup: pinnedLookup(address) }),
+            [DECIDED]: mark,
+          };
+    // An origin of TLS has undici originate it with these options.
+    const secure = transport === 'tls' || (target?.tls !== undefined && typeof connect !== 'function');
+    const origin = originOf(secure, host, port);
+    return { dispatcher: pooling.make(marked, origin), origin };
   }
+
+  /** A connector that makes its connection at once makes the one to the target; any other makes none that may be used. */
+  #offering(connect: Connector, mark: DecidedSocket): Connector {
+    return (options, callback) => {
+      const made: { refusal?: Error | undefined } = {};
+      let opened: unknown;
+      const settle: typeof callback = (error, socket) => {
+        if (made.refusal === undefined) callback(error, socket);
+        else (socket as { destroy?: () => void } | undefined)?.destroy?.();
+      };
+      if (offer(mark, () => (opened = connect(options, settle)))) return opened;
+      made.refusal = misled(this.#guard, mark.connection, mark.target);
+      if (made.refusal) setImmediate(callback, made.refusal);
+      return opened;
+    };
+  }
+}
+
+/** What a request fails with whose dispatcher connects elsewhere than the policy leads it; undefined in report mode. */
+export function misled(guard: Guard, connection: Connection, target: UpstreamTarget | undefined): Error | undefined {
+  const where = target ? `${target.host || target.path}:${target.port}` : 'the address that was decided';
+  const why = `the policy leads it to ${where}, and its dispatcher connects elsewhere (to a proxy, or with a connector of its own)`;
+  return guard.unroutable(connection, why);
 }
 
 function originOf(secure: boolean, host: string, port: number): string {

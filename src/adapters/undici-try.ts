@@ -1,3 +1,4 @@
+import type { UpstreamTarget } from './seam.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
 import type { TryListener } from './undici-handler.ts';
 import type { ResponseHead } from './undici-headers.ts';
@@ -10,8 +11,12 @@ export class Try implements TryListener {
   #retiredFor: Error | undefined;
   #clock: NodeJS.Timeout | undefined;
 
-  constructor(governed: GovernedDispatch, timeoutMs: number | undefined) {
+  /** Where it is led; absent: where the application said. */
+  readonly target: UpstreamTarget | undefined;
+
+  constructor(governed: GovernedDispatch, target: UpstreamTarget | undefined, timeoutMs: number | undefined) {
     this.#governed = governed;
+    this.target = target;
     if (timeoutMs !== undefined) this.#clock = setTimeout(() => governed.onTryTimeout(), timeoutMs);
   }
 

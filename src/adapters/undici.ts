@@ -3,7 +3,7 @@ import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
 import { readSlots, whenBuiltInIsLoaded, whenCopyIsLoaded } from './undici-copies.ts';
 import type { UndiciCopy } from './undici-copies.ts';
-import { UndiciDispatches } from './undici-dispatch.ts';
+import { noteInstalled, UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatch } from './undici-dispatch.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
@@ -21,14 +21,29 @@ export type UndiciInterceptor = (dispatch: Dispatch) => Dispatch;
 export function installUndici(guard: Guard, patches: PatchRegistry): void {
   const dispatches = new UndiciDispatches(guard);
   const patched = new WeakSet<object>();
-  const patch = ({ prototype, agentClass }: UndiciCopy): void => {
+  noteInstalled(guard, true);
+  patches.onRestore(() => noteInstalled(guard, false));
+  const patch = ({ prototype }: UndiciCopy): void => {
     if (patched.has(prototype)) return;
     patched.add(prototype);
     patches.wrap(prototype, 'dispatch', (original: Dispatcher['dispatch']) => {
       return function dispatch(this: Dispatcher, options: DispatchOptions, handler: Handler): boolean {
         const inner: Dispatch = (...args) => original.apply(this, args);
         if (!guard.active || !isObject(options) || !isObject(handler)) return inner(options, handler);
-        return dispatches.dispatch({ dispatcher: this, options, handler, dispatch: inner, agentClass });
+        return dispatches.dispatch({ dispatcher: this, options, handler, dispatch: inner });
+      };
+    });
+    patches.wrap(prototype, 'close', (original: (...args: unknown[]) => unknown) => {
+      return function close(this: Dispatcher, ...args: unknown[]): unknown {
+        dispatches.ended(this, (beside) => void beside.close?.().catch(() => undefined));
+        return original.apply(this, args);
+      };
+    });
+    patches.wrap(prototype, 'destroy', (original: (...args: unknown[]) => unknown) => {
+      return function destroy(this: Dispatcher, ...args: unknown[]): unknown {
+        const error = args[0] instanceof Error ? args[0] : undefined;
+        dispatches.ended(this, (beside) => void beside.destroy?.(error).catch(() => undefined));
+        return original.apply(this, args);
       };
     });
   };
@@ -43,7 +58,7 @@ export function undiciInterceptor(guard: Guard): UndiciInterceptor {
   const dispatches = new UndiciDispatches(guard);
   return (dispatch) => (options, handler) => {
     if (!guard.active || !isObject(options) || !isObject(handler)) return dispatch(options, handler);
-    return dispatches.dispatch({ dispatcher: undefined, options, handler, dispatch, agentClass: undefined });
+    return dispatches.dispatch({ dispatcher: undefined, options, handler, dispatch });
   };
 }
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EgressDeniedError } from '../../src/errors.ts';
 import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
@@ -237,6 +237,30 @@ describe('routes', () => {
     expect(lab.ended[1]).toMatchObject({ attempts: 3, responseFlags: 'URX' });
   });
 
+  it('send a body again that came in pieces, and one that is too long once', async () => {
+    let failures = 1;
+    const flaky = await lab.serve((_, response) => {
+      response.statusCode = failures-- > 0 ? 503 : 200;
+      response.end('done');
+    });
+    const retry = `{ retries: { attempts: 1, retryOn: gateway-error, backoff: 1ms }, route: [${to}] }`;
+    lab.egress(entry('api.example.com', flaky.port) + routes('api.example.com', retry)).install();
+    const url = `http://api.example.com:${flaky.port}/`;
+    const pieces = (...all: string[]): RequestInit => ({
+      method: 'POST',
+      duplex: 'half',
+      body: ReadableStream.from(all.map((piece) => Buffer.from(piece))),
+    });
+    expect((await fetch(url, pieces('one ', 'two'))).status).toBe(200);
+    expect(flaky.seen.map(({ body }) => body)).toEqual(['one two', 'one two']);
+    failures = 1;
+    expect((await fetch(url, { method: 'POST', body: 'text' })).status).toBe(200);
+    failures = 1;
+    const long = await fetch(url, pieces('x'.repeat(200_000), 'y'.repeat(200_000), 'z'));
+    expect([long.status, flaky.seen.length]).toEqual([503, 5]);
+    expect(flaky.seen[4]?.body).toHaveLength(400_001);
+  });
+
   it('send copies to a mirror, and do not wait for it', async () => {
     const shadow = await lab.serve(() => undefined);
     const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${shadow.port} } }]`;
@@ -316,8 +340,46 @@ spec: { host: tls.nowhere.test, trafficPolicy: { tls: { mode: SIMPLE } } }
     lab.egress(entry('tls.nowhere.test', 80, endpoints) + rule).install();
     const dispatcher = new (builtInAgent())({ connect: () => undefined });
     const cause = await causeOf(fetch('http://tls.nowhere.test/', { dispatcher } as RequestInit));
-    expect((cause as Error).message).toContain('TLS cannot be originated');
+    expect((cause as Error).message).toContain('its dispatcher connects elsewhere');
     expect(server.connections).toBe(0);
+  });
+
+  it('that connect by a function of their own are led where the policy says, with all that the function sets', async () => {
+    const target = await lab.serve();
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${target.port} } }]`;
+    lab.egress(entry('static.nowhere.test', 80, endpoints)).install();
+    let sockets = 0;
+    const connector = (
+      options: { hostname: string; port: string },
+      done: (error: Error | null, socket?: Socket) => void,
+    ): void => {
+      const socket = connect({ host: options.hostname, port: Number(options.port) || 80 });
+      sockets += 1;
+      socket.once('connect', () => done(null, socket)).once('error', done);
+    };
+    const dispatcher = new (builtInAgent())({ connect: connector });
+    const url = 'http://static.nowhere.test/';
+    for (const path of ['1', '2'])
+      expect(await (await fetch(url + path, { dispatcher } as RequestInit)).text()).toBe(`answer to /${path}`);
+    expect(sockets).toBe(target.connections);
+    await dispatcher.close?.();
+    const open = (): Promise<number> => new Promise((done) => target.server.getConnections((_, count) => done(count)));
+    await expect.poll(open).toBe(0);
+  });
+
+  it('that connect later, or elsewhere, are refused what the policy leads to another place', async () => {
+    const endpoints = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${server.port} } }]`;
+    const documents = entry('static.nowhere.test', 80, endpoints) + entry('api.example.com', server.port);
+    lab.egress(documents).install();
+    const elsewhere = (_options: object, done: (error: Error | null, socket?: Socket) => void): void => {
+      const socket = connect({ host: 'api.example.com', port: server.port });
+      socket.once('connect', () => done(null, socket)).once('error', done);
+    };
+    const dispatcher = new (builtInAgent())({ connect: elsewhere });
+    const cause = await causeOf(fetch('http://static.nowhere.test/', { dispatcher } as RequestInit));
+    expect(cause).toMatchObject({ code: 'ERR_EGRESS_DENIED', message: expect.stringContaining('connects elsewhere') });
+    expect(server.seen).toHaveLength(0);
+    await dispatcher.destroy?.();
   });
 
   it('are left alone after uninstalling', async () => {
