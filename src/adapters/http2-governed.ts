@@ -158,6 +158,7 @@ export class GovernedStream {
     const waitMs = retries.next(outcome);
     if (waitMs === undefined) {
       if (retries.exhausted && this.#exchange) addFlag(this.#exchange, 'URX');
+      if (retries.overflowed && this.#exchange) addFlag(this.#exchange, 'UO');
       return false;
     }
     clearTimeout(this.#tryClock);

@@ -15,7 +15,6 @@ import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.
 import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
-import { recordsOf } from './socket-records.ts';
 import { giveReply } from './undici-reply.ts';
 import { misled } from './undici-targets.ts';
 import { Try } from './undici-try.ts';
