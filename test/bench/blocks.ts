@@ -9,22 +9,32 @@ const collectGarbage = runInNewContext('gc') as () => void;
 export interface Block {
   /** Processor time of this process for one request, in microseconds. */
   readonly cpu: number;
+  /** The same with that of the proxy, if there is one. */
+  readonly whole: number;
   /** Milliseconds of one request. */
   readonly p50: number;
   readonly p99: number;
 }
 
 /** Sends `count` requests after a warm-up, `width` at a time. What was garbage before is not on its account. */
-export async function runBlock(client: BenchClient, load: Load, count: number): Promise<Block> {
+export async function runBlock(
+  client: BenchClient,
+  load: Load,
+  count: number,
+  proxySeconds: () => number = () => 0,
+): Promise<Block> {
   const width = load === '50 in flight' ? 50 : 1;
   await send(client, width, new Float64Array(Math.max(width * 2, Math.ceil(count / 5))));
   collectGarbage();
   const durations = new Float64Array(count);
+  const proxyBefore = proxySeconds();
   const before = process.cpuUsage();
   await send(client, width, durations);
   const { user, system } = process.cpuUsage(before);
+  const proxy = (proxySeconds() - proxyBefore) * 1e6;
   durations.sort();
-  return { cpu: (user + system) / count, p50: quantile(durations, 0.5), p99: quantile(durations, 0.99) };
+  const cpu = (user + system) / count;
+  return { cpu, whole: cpu + proxy / count, p50: quantile(durations, 0.5), p99: quantile(durations, 0.99) };
 }
 
 async function send(client: BenchClient, width: number, durations: Float64Array): Promise<void> {

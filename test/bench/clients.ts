@@ -19,7 +19,7 @@ export interface BenchClient {
   close(): unknown;
 }
 
-const HEADERS = {
+export const HEADERS = {
   accept: 'application/json',
   'user-agent': 'bench/1',
   'x-request-id': '1b4e28ba-2fa1-11d2-883f-0016d3cca427',
