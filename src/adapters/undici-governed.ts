@@ -12,6 +12,7 @@ import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
 import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.ts';
+import { recordsOf } from './socket-records.ts';
 import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
