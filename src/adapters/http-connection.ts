@@ -7,6 +7,9 @@ import { headersOf } from './http-headers.ts';
 export interface NodeRequest extends ClientRequest {
   /** The rendered header block, once there is one. */
   _header: string | null;
+  /** What was written before there was a connection. */
+  readonly outputData?: readonly { data: unknown }[];
+  outputSize?: number;
   /** Null until the connection was handed over. */
   onSocket(socket: unknown, error?: Error | null): void;
   _implicitHeader(): void;

@@ -18,7 +18,7 @@ class Governance extends Given {
   }
 
   static setFirst(request: NodeRequest, governed: GovernedRequest): void {
-    const bearer = (#first in request ? request : new Governance(request));
+    const bearer = #first in request ? request : new Governance(request);
     bearer.#first = governed;
   }
 }

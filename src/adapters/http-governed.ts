@@ -191,7 +191,9 @@ export class GovernedRequest {
     const headers = this.#rewrite(renderedHeaders(request._header), plan);
     this.#mirrors?.open({ method: request.method, path: plan.request?.path ?? request.path, headers });
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+    const former = request._header;
     request._header = `${this.#firstLine(plan)}${lines.join('')}\r\n`;
+    replaceQueued(request, former);
   }
 
   isGrpc(): boolean {
@@ -206,6 +208,15 @@ export class GovernedRequest {
       rewriteResponse(response, this.plan.responseHeaders);
     if (this.exchange) noteResponse(this.exchange, response);
   }
+}
+
+/** The head of a request that was ended before its connection came is in the queue, before the first of the body. */
+function replaceQueued(request: NodeRequest, former: string): void {
+  const [first] = request.outputData ?? [];
+  const head = request._header;
+  if (head === null || typeof first?.data !== 'string' || !first.data.startsWith(former)) return;
+  first.data = head + first.data.slice(former.length);
+  if (request.outputSize !== undefined) request.outputSize += head.length - former.length;
 }
 
 function changesHead(plan: RequestPlan): boolean {

@@ -58,7 +58,7 @@ function note(governed: GovernedRequest, request: NodeRequest, event: string | s
     const response = subject as IncomingMessage;
     governed.onResponse(response);
     if (governed.exchange !== undefined) countResponse(response);
-  }
+  } else if (event === 'upgrade') governed.onResponse(subject as IncomingMessage);
   const { exchange } = governed;
   if (exchange === undefined) return;
   switch (event) {

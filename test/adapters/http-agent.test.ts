@@ -1,4 +1,5 @@
 import http from 'node:http';
+import net from 'node:net';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
 import { createEgress } from '../../src/egress.ts';
 import { EgressDeniedError, EgressTimeoutError } from '../../src/errors.ts';
@@ -255,6 +256,54 @@ describe('routed', () => {
     install(mesh(...route(spec)));
     await send(http, call('/old', { headers: ['Host', `api.example.com:${web.port}`, 'X-One', '1'] as never }));
     expect(web.seen[0]).toMatchObject({ url: '/newold', headers: { 'x-set': 'a', 'x-one': '1' } });
+  });
+
+  it('rewrites a head that waits for the connection of an agent of its own making', async () => {
+    const spec = `http:
+- rewrite: {uri: /new}
+  headers: {request: {set: {x-set: a}}}
+  route: [{destination: {host: api.example.com}}]`;
+    install(mesh(...route(spec)));
+    // As the agents of proxies do: the socket comes when the request has long been ended.
+    const agent = {
+      addRequest: (request: { onSocket(socket: net.Socket): void }) => {
+        const socket = net.connect({ host: 'api.example.com', port: web.port, lookup: lookupTo() });
+        socket.once('connect', () => request.onSocket(socket));
+      },
+    };
+    for (const body of [undefined, 'hello', Buffer.from('hello')]) {
+      web.seen.length = 0;
+      const options = call('/old', { method: body ? 'POST' : 'GET', agent: agent as never });
+      const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        const request = http.request({ ...options, headers: { connection: 'close' } }, resolve);
+        request.on('error', reject);
+        request.end(body);
+      });
+      for await (const chunk of answer) expect(String(chunk)).toBe('web /newold');
+      expect(web.seen[0]).toMatchObject({ url: '/newold', headers: { 'x-set': 'a' }, body: body ? 'hello' : '' });
+    }
+  });
+
+  it('changes the headers of an upgrade', async () => {
+    const spec = `http:
+- headers: {response: {set: {x-changed: a}, remove: [x-remove]}}
+  route: [{destination: {host: api.example.com}}]`;
+    install(mesh(...route(spec)));
+    const upgrading = (_request: unknown, socket: net.Socket): void => {
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Remove: me\r\n\r\n');
+    };
+    web.server.once('upgrade', upgrading);
+    const headers = { connection: 'Upgrade', upgrade: 'websocket' };
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = http.request(call('/x', { headers, lookup: lookupTo() }));
+      request.on('upgrade', (answer, socket) => {
+        socket.destroy();
+        resolve(answer);
+      });
+      request.on('error', reject).end();
+    });
+    expect(response.headers).toMatchObject({ upgrade: 'websocket', 'x-changed': 'a' });
+    expect(response.headers).not.toHaveProperty('x-remove');
   });
 
   it('answers redirects and direct responses here', async () => {
