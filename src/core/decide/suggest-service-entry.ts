@@ -1,4 +1,5 @@
 import type { CompiledMesh } from '../compile/compile-mesh.ts';
+import { parseIp } from '../match/ip-address.ts';
 import type { Connection } from '../model/connection.ts';
 import type { DenyDecision } from '../model/decision.ts';
 import type { Arrival } from './arrival.ts';
@@ -16,9 +17,11 @@ export function suggestServiceEntry(
 ): string | undefined {
   if (!LIFTED.has(decision.reason) || scope.type === 'router') return undefined;
   const missing = decision.reason === 'cluster_not_found' ? /^outbound\|(\d+)\|\|(.+)$/.exec(decision.cluster) : null;
-  const host = missing?.[2] ?? namedHost(arrival, connection);
+  const named = (missing?.[2] ?? namedHost(arrival, connection)).replace(/^\[(.*)\]$/, '$1');
+  // An address in the place of a name: of a request to an address, the Host header.
+  const host = parseIp(named) === undefined ? named : '';
   const port = missing?.[1] === undefined ? arrival.port : Number(missing[1]);
-  const address = host === '' ? arrival.address?.text : undefined;
+  const address = host === '' ? (arrival.address?.text ?? (named === '' ? undefined : named)) : undefined;
   if (host === '' && address === undefined) return undefined;
   const protocol = protocolOf(arrival, connection);
   const name = address === undefined ? host : `address-${address.replaceAll(/[.:]+/g, '-')}`;
