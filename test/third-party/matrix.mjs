@@ -43,7 +43,7 @@ const clients = all.filter(
 const rows = await runAll();
 await installed.stop();
 rmSync(bundles, { recursive: true });
-report();
+await report();
 
 function readArguments(args) {
   const flag = (name) => args.includes(name) && args.splice(args.indexOf(name), 1).length > 0;
@@ -92,12 +92,18 @@ async function runAll() {
 
 function tell({ client, version, results = {}, ms }) {
   const failed = Object.entries(results).filter(([, result]) => result.startsWith('fail'));
-  const state = failed.length === 0 ? 'pass' : 'FAIL';
+  const state = client.minNode > Number(version) ? '–' : failed.length === 0 ? 'pass' : 'FAIL';
   process.stdout.write(`node ${version}  ${client.name.padEnd(44)} ${state}  ${ms ?? 0} ms\n`);
   for (const [name, result] of failed) process.stdout.write(`    ${name}: ${result.slice(0, 600)}\n`);
 }
 
-function report() {
+async function writePage(text) {
+  const file = join(root, 'docs/clients.md');
+  const { format, resolveConfig } = await import('prettier');
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
+}
+
+async function report() {
   const table = clients.map((client) => ({
     client,
     rows: versions.map((version) => rows.find((row) => row.client === client && row.version === version)),
@@ -106,8 +112,7 @@ function report() {
   const count = (state) => states.filter((one) => one === state).length;
   const line = `${count('pass')} passed, ${count('fail')} failed`;
   if (names.length === 0 && versions.length === VERSIONS.length)
-    writeFileSync(
-      join(root, 'docs/clients.md'),
+    await writePage(
       page({ table, line, versions, real: [...installed.running.values()].map(({ version }) => version) }),
     );
   for (const { client, rows: own } of table)

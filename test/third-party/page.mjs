@@ -16,7 +16,13 @@ const SCENARIOS = [
     'a denial is an error of the client, names the host, and nothing reaches the server',
   ],
   ['F', '', ['fails in its own way'], [], 'that error is of the kind that a refused connection gives'],
-  ['N', '', ['no leak'], [], 'many denials leave nothing behind that refused connections would not'],
+  [
+    'N',
+    '',
+    ['no leak', 'no leak of calls that are denied on a session'],
+    [],
+    'many denials leave nothing behind that refused connections would not',
+  ],
   [
     'P',
     'p',
@@ -42,7 +48,14 @@ const SCENARIOS = [
     [],
     'what was denied works once a new policy admits it, for clients that exist already as well',
   ],
-  ['T', 't', ['timeout', 'a call that is too slow'], ['timeout inside TLS'], 'a route’s timeout ends it with 504'],
+  [
+    'S',
+    '',
+    ['server streaming', 'deadline'],
+    [],
+    'a stream of answers, and a deadline of the client’s own, are as without the guard',
+  ],
+  ['T', 't', ['timeout'], ['timeout inside TLS'], 'a route’s timeout ends it with 504'],
 ];
 const LETTERS = new Map(
   SCENARIOS.flatMap(([plain, secure, names, inside]) => [
@@ -89,7 +102,7 @@ A dash: the client does not run there.
 
 ${[...notes(table)].map((note) => `- ${note}`).join('\n')}
 
-N counts after 500 denials (fewer where the table of the client says so): sockets and other handles, timers, listeners on the process, on agents and on the
+N counts after 500 denials (200 for socket.io-client, 50 for mongodb, which looks for a server for a while each time): sockets and other handles, timers, listeners on the process, on agents and on the
 \`AbortSignal\` of the calls, entries of agents, and errors that are not collected.
 
 A copy of undici inside a bundle cannot be wrapped: its requests are denied and logged, and its connections decided, but routes are not carried out for it.
