@@ -36,8 +36,15 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void 
     if (typeof original !== 'function') continue;
     const entrance = function (this: unknown, ...args: unknown[]): unknown {
       load();
-      return Reflect.apply(original, this, args);
+      if (new.target === undefined) return Reflect.apply(original, this, args);
+      return Reflect.construct(original, args, new.target === entrance ? original : new.target) as unknown;
     };
+    // A class that somebody has read before: its instances and statics are found as ever.
+    const { prototype } = original as { readonly prototype?: unknown };
+    if (kind === 'value' && prototype !== undefined) {
+      entrance.prototype = prototype;
+      Object.setPrototypeOf(entrance, original);
+    }
     for (const key of ['name', 'length'] as const)
       Object.defineProperty(entrance, key, { value: Reflect.get(original, key), configurable: true });
     Object.defineProperty(globalThis, name, { ...descriptor, [kind]: entrance });
