@@ -2,6 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
+import { originationOptions } from '../upstream/tls-origination.ts';
 import { DECIDED, decidedSocket } from './decided-socket.ts';
 import { hiddenField } from './hidden-field.ts';
 import { recordOfSession } from './http2-connection.ts';
@@ -108,8 +109,11 @@ export class Http2Sessions {
       ...(target && { target }),
     });
     const options = { host, port, [DECIDED]: mark };
-    const connect = (): net.Socket =>
-      transport === 'tls' ? tls.connect({ ...tlsOptionsOf(session), ...options }) : net.connect(options);
+    const connect = (): net.Socket => {
+      if (transport === 'tls') return tls.connect({ ...tlsOptionsOf(session), ...options });
+      if (target?.tls === undefined) return net.connect(options);
+      return tls.connect({ ...originationOptions(target), ALPNProtocols: ['h2'], ...options });
+    };
     const name = host.includes(':') ? `[${host}]` : host;
     const carrier = process
       .getBuiltinModule('node:http2')

@@ -30,7 +30,7 @@ function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
     if (!record || record.path !== undefined || record.connection.sni === name) return;
     if (isTunnelled(guard, record, recordsOf(guard).tunnelPort(parent), name)) return;
     // The request seam decided this connection with its own view of the server name.
-    if (own && own.connection.request === undefined && own.connection.protocol === 'http1') return;
+    if (own && own.connection.request === undefined && own.connection.protocol !== undefined) return;
     const live = own ? socket : parent;
     const address = live?.remoteAddress;
     const connection: Connection = {

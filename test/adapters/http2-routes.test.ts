@@ -303,6 +303,31 @@ spec: { host: b.nowhere.test, trafficPolicy: { loadBalancer: { simple: ROUND_ROB
     gone.server.listen(0);
   });
 
+  it('is carried over TLS that the policy originates, beside a session that fails where its own would need it', async () => {
+    const authority = await createAuthority();
+    const { key, cert } = await issueCertificate(authority, ['b.nowhere.test']);
+    const a = await serve('a');
+    const b = await serve('b', plain, http2.createSecureServer({ key, cert }));
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: tls, namespace: default }
+spec: { host: b.nowhere.test, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true, sni: b.nowhere.test } } }
+---`;
+    const split = routes(
+      'api.nowhere.test',
+      `{ match: [{ uri: { prefix: /b } }], route: [${other}] }`,
+      `{ route: [${api}] }`,
+    );
+    lab
+      .egress(fixed('a', 'api.nowhere.test', a.port) + fixed('b', 'b.nowhere.test', b.port) + rule + split, {
+        onWarning: () => undefined,
+      })
+      .install();
+    expect((await ask(connect('http://api.nowhere.test'), { ':path': '/b' })).body).toBe('answer to /b');
+    expect(seen[0]?.server).toBe('b');
+  });
+
   it('waits out an injected delay', async () => {
     const server = await serve('a');
     const fault = `{ fault: { delay: { fixedDelay: 0.1s, percentage: { value: 100 } } }, route: [${api}] }`;
