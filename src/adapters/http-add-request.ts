@@ -3,7 +3,7 @@ import type { Connection } from '../core/model/connection.ts';
 import { destinationOf, httpConnection, type NodeAgent, type NodeRequest } from './http-connection.ts';
 import { failClosed, GovernedRequest } from './http-governed.ts';
 import { governedUnder } from './http-governed-by.ts';
-import { HttpPassages, withMark } from './http-passages.ts';
+import { HttpPassages, withMark, type HttpPassage } from './http-passages.ts';
 import type { HttpPools } from './http-pools.ts';
 import { CALL_OPTIONS, type CallOptions, type Guard, type RequestVerdict, type SeamName } from './seam.ts';
 import { dialledAddress } from './socket-lookup.ts';
@@ -19,32 +19,56 @@ export function governAddRequest(guard: Guard, pools: HttpPools, original: AddRe
       original.call(this, request, options, ...legacy);
       return;
     }
-    let forwarded = false;
+    let marked: Options | undefined;
     try {
       pools.seen(this);
       const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
-      const passage = passages.find(this, request, fields);
-      if (passage === undefined) {
-        const forward = (changed: Options): void => {
-          forwarded = true;
-          original.call(this, request, changed);
-        };
-        decideRequest({ guard, pools, passages, agent: this, request, options: fields, forward });
-        return;
-      }
-      const seam = request.protocol === 'https:' ? 'https' : 'http';
-      const call = fields[CALL_OPTIONS] as CallOptions | undefined;
-      new GovernedRequest(guard, request, seam, undefined, call, passage).pass(passage);
-      const marked = withMark(fields, passage.mark);
-      forwarded = true;
-      original.call(this, request, marked);
+      marked = passWith(passages.find(this, request, fields), guard, request, fields);
     } catch (error) {
-      // Node's own complaint, or that of the application's agent: thrown on as it would have been.
-      if (forwarded) throw error;
       if (guard.seamFailed('http', error)) failClosed(guard, request, error);
       else original.call(this, request, options, ...legacy);
+      return;
     }
+    if (marked !== undefined) original.call(this, request, marked);
+    else decideAnew({ guard, pools, passages, agent: this }, request, original, [options, ...legacy]);
   };
+}
+
+/** By its passage a request goes on at once. */
+function passWith(
+  passage: HttpPassage | undefined,
+  guard: Guard,
+  request: NodeRequest,
+  options: Options,
+): Options | undefined {
+  if (passage === undefined) return undefined;
+  const seam = request.protocol === 'https:' ? 'https' : 'http';
+  const call = options[CALL_OPTIONS] as CallOptions | undefined;
+  new GovernedRequest(guard, request, seam, undefined, call, passage).pass(passage);
+  return withMark(options, passage.mark);
+}
+
+function decideAnew(
+  agentParts: Pick<AgentCall, 'guard' | 'pools' | 'passages' | 'agent'>,
+  request: NodeRequest,
+  original: AddRequest,
+  [options, ...legacy]: readonly unknown[],
+): void {
+  const { guard, agent } = agentParts;
+  let forwarded = false;
+  try {
+    const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
+    const forward = (changed: Options): void => {
+      forwarded = true;
+      original.call(agent, request, changed);
+    };
+    decideRequest({ ...agentParts, request, options: fields, forward });
+  } catch (error) {
+    // Node's own complaint, or that of the application's agent: thrown on as it would have been.
+    if (forwarded) throw error;
+    if (guard.seamFailed('http', error)) failClosed(guard, request, error);
+    else original.call(agent, request, options, ...legacy);
+  }
 }
 
 /** `addRequest(request, host, port, localAddress)`, which very old agents still call. */

@@ -6,7 +6,13 @@ import type { FormatEnvironment } from './access-log-operators.ts';
 import type { Provider } from './access-log-provider.ts';
 import { compileJsonTemplate, jsonText } from './access-log-json.ts';
 import type { JsonTemplate } from './access-log-json.ts';
-import { ensureByteString, escapeControlCharacters, hasControlCharacters, toByteString } from './byte-string.ts';
+import {
+  ensureByteString,
+  escapeControlCharacters,
+  hasControlCharacters,
+  isPrintable,
+  toByteString,
+} from './byte-string.ts';
 
 /**
  * Writes one entry as a line, its newline included when the format has one. The line is a byte string: write it with
@@ -151,6 +157,7 @@ function compileText(format: string, environment: FormatEnvironment, missing: st
   const parts = compileParts(format.slice(0, format.length - newline.length), environment, missing);
   return (entry) => {
     const line = join(parts, entry, false);
+    if (isPrintable(line)) return line + newline;
     return ensureByteString(hasControlCharacters(line) ? join(parts, entry, true) : line) + newline;
   };
 }

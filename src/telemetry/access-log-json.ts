@@ -27,6 +27,7 @@ function sortedKeys(value: object): string[] {
 
 /** The shortest digits that read back the same; exponents have two digits at least. */
 function numberText(value: number): string {
+  if (Number.isSafeInteger(value)) return `${value}`;
   if (!Number.isFinite(value)) return 'null';
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
 }

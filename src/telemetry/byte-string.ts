@@ -25,6 +25,13 @@ export function ensureByteString(line: string): string {
     : line;
 }
 
+/** Whether a line holds nothing that a further look could find: neither control characters nor anything beyond ASCII. */
+export function isPrintable(line: string): boolean {
+  return PRINTABLE.test(line);
+}
+
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
 /** Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates). */
 export function isUtf8(bytes: string): boolean {
   if (ASCII.test(bytes)) return true;

@@ -1,3 +1,4 @@
+import type { HttpRequest } from '../core/model/connection.ts';
 import type { HeaderOperation, UpstreamCluster } from '../core/model/decision.ts';
 import { joinAddress } from './access-log-address.ts';
 import type { AccessLogEntry, HeaderLookup, MetadataValue, TimePoint } from './access-log-entry.ts';
@@ -12,6 +13,7 @@ import type { Exchange } from './exchange.ts';
  */
 export class ExchangeEntry implements AccessLogEntry {
   readonly #exchange: Exchange;
+  #requestHeaders: HeaderLookup | undefined = undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -85,10 +87,9 @@ export class ExchangeEntry implements AccessLogEntry {
   }
 
   get requestHeaders(): HeaderLookup | undefined {
-    const headers = this.#exchange.connection.request?.headers;
-    if (headers === undefined) return undefined;
-    const operations = this.#exchange.destination?.requestHeaders ?? [];
-    return { get: (name) => afterOperations(name, findHeader(headers, name), operations) };
+    const { connection, destination } = this.#exchange;
+    if (connection.request === undefined) return undefined;
+    return (this.#requestHeaders ??= new RequestHeaders(connection.request, destination?.requestHeaders ?? []));
   }
 
   get responseCode(): number {
@@ -249,6 +250,26 @@ export class ExchangeEntry implements AccessLogEntry {
 
 function configPath(ref: { readonly namespace: string; readonly name: string }, kind: string): string {
   return `/apis/networking.istio.io/v1alpha3/namespaces/${ref.namespace}/${kind}/${ref.name}`;
+}
+
+/** A request that tells single headers, by name in lower case, without listing all. */
+type TellingRequest = HttpRequest & { header?(name: string): string | readonly string[] | undefined };
+
+/** Headers as they left. */
+class RequestHeaders implements HeaderLookup {
+  readonly #request: TellingRequest;
+  readonly #operations: readonly HeaderOperation[];
+
+  constructor(request: HttpRequest, operations: readonly HeaderOperation[]) {
+    this.#request = request;
+    this.#operations = operations;
+  }
+
+  get(name: string): string | undefined {
+    const request = this.#request;
+    const value = request.header ? firstOf(request.header(name)) : findHeader(request.headers, name);
+    return this.#operations.length === 0 ? value : afterOperations(name, value, this.#operations);
+  }
 }
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
