@@ -118,7 +118,8 @@ describe('whatever an application passes', () => {
       },
     };
     expect(await refused(options)).toBeInstanceOf(EgressDeniedError);
-    const proxy = new Proxy({ port: database.port, host: 'evil.example' }, {
+    const fields: Record<string, unknown> = { port: database.port, host: 'evil.example' };
+    const proxy = new Proxy(fields, {
       get: (target, key) => (key === 'host' && (reads += 1) > 3 ? '127.0.0.1' : target[key as string]),
     });
     expect(await refused(proxy)).toBeInstanceOf(Error);
