@@ -92,6 +92,7 @@ const SHARED_ADAPTER_FILES = [
   'socket-failure',
   'socket-lookup',
   'socket-records',
+  'socket-below',
   'socket-exchange',
 ];
 

@@ -31,6 +31,8 @@ export interface DecidedSocket {
   readonly connectRetry?: ConnectionRetry;
   /** The bytes only: TLS that the target asks for is the business of whoever dials. */
   readonly below?: boolean;
+  /** What TLS that is originated below a socket offers; absent: nothing. */
+  readonly alpn?: readonly string[];
   /** Milliseconds, of the cluster; absent: the target's, or none. */
   readonly connectTimeoutMs?: number;
   /** The one address for which the request was decided; the name is not resolved again. */

@@ -12,6 +12,8 @@ import { recordsOf } from './socket-records.ts';
 
 type Options = Record<PropertyKey, unknown>;
 
+const TUNNEL_NEEDS_INSTALL = 'a tunnel needs install(): a wrapped agent alone cannot make one';
+
 /**
  * A new connection for the pool: to the target, with TLS originated where the policy says so. With `alone` (an agent that
  * was wrapped, in a process that is not governed) the addresses are decided here, else at the socket below.
@@ -26,6 +28,9 @@ export function governCreateConnection(
     const mark = typeof options === 'object' && options !== null ? (options[DECIDED] as DecidedSocket) : undefined;
     if (!guard.active || !options || mark?.guard !== guard) return original.apply(this, args);
     const connect = (target: UpstreamTarget | undefined): Socket => {
+      // A tunnel is made below the socket: in a process that is not governed nobody is there to make it.
+      const refusal = alone && target?.tunnel ? guard.unroutable(mark.connection, TUNNEL_NEEDS_INSTALL) : undefined;
+      if (refusal) return failingSocket(refusal, { secure: false, host: mark.host, port: mark.port });
       const changed = alone || target || mark.address !== undefined;
       const dial = changed ? dialOptions(guard, options, mark, target, alone) : options;
       if (target?.tls && this.protocol !== 'https:') return originate(dial, target);

@@ -24,6 +24,7 @@ import type { PatchRegistry } from './patch-registry.ts';
 import { observeSocket } from './socket-exchange.ts';
 import { failLater, neverAnswer, neverConnecting, NEVER_CONNECT } from './socket-failure.ts';
 import { guardLookup } from './socket-lookup.ts';
+import { connectOver, targetBelow } from './socket-over.ts';
 import { recordsOf, type Redial } from './socket-records.ts';
 
 type Connect = (this: net.Socket, ...args: unknown[]) => net.Socket;
@@ -110,8 +111,8 @@ function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot):
 /** A request seam decided already: only the addresses are left. */
 function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot, decided: DecidedSocket): Dial {
   const { target, connection } = decided;
-  if (target?.tls && !decided.below && !(socket instanceof tls.TLSSocket))
-    return refuseOrigination(guard, target, decided.host, decided.port);
+  const over = decided.below ? undefined : targetBelow(target, socket);
+  if (over) return dialOver(guard, socket, options, { ...decided, target: over });
   const named = connection as Connection & { host: string };
   if (target?.path !== undefined) {
     const transport = named.transport ?? 'tcp';
@@ -125,7 +126,7 @@ function dialDecided(guard: Guard, socket: net.Socket, options: OptionsSnapshot,
     ground: target ? 'target' : 'request',
     target,
     timeoutMs: decided.connectTimeoutMs ?? target?.cluster.connectTimeoutMs,
-    secure: target?.tls !== undefined && !decided.below,
+    secure: socket instanceof tls.TLSSocket && (decided.below === true || target?.tls !== undefined),
     redial: decided.connectRetry && { retry: decided.connectRetry, mark: decided, options },
   });
 }
@@ -149,8 +150,21 @@ function decideConnection(
   const expected = recordsOf(guard).takeExpected(host, port);
   const target = expected && verdict.decision.seenAs === 'http' ? undefined : targetOf(verdict);
   if (exchange && !expected) observeSocket(guard, socket, exchange);
-  if (target?.tls && !(socket instanceof tls.TLSSocket)) return refuseOrigination(guard, target, host, port);
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
+  const over = targetBelow(target, socket);
+  if (over) {
+    const alpn = isHttp2Connecting() ? { alpn: ['h2'] } : {};
+    return dialOver(guard, socket, options, {
+      guard,
+      generation: guard.generation,
+      connection,
+      host,
+      port,
+      target: over,
+      ...alpn,
+      ...(verdict.connectTimeoutMs !== undefined && { connectTimeoutMs: verdict.connectTimeoutMs }),
+    });
+  }
   if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
   return dialTo(guard, socket, options, {
     connection,
@@ -170,11 +184,18 @@ function targetOf({
   return isHttp2Connecting() ? sessionTarget() : undefined;
 }
 
-function refuseOrigination(guard: Guard, target: UpstreamTarget, host: string, port: number): Dial {
-  const error = new Error(
-    `the program makes this socket itself: TLS cannot be originated towards ${target.host}:${target.port}`,
-  );
-  return { kind: 'refuse', error: guard.internalError(error), host, port };
+/** TLS or a tunnel below a socket. Where this Node cannot do it, the bytes must not leave without. */
+function dialOver(
+  guard: Guard,
+  socket: net.Socket,
+  options: OptionsSnapshot,
+  mark: DecidedSocket & { readonly target: UpstreamTarget },
+): Dial {
+  if (recordsOf(guard).exchangesHandles) return { kind: 'dial', options: connectOver(guard, socket, options, mark) };
+  const { connection, host, port } = mark;
+  const error = guard.unroutable(connection, 'this version of Node cannot lead a socket over TLS or through a tunnel');
+  if (error) return { kind: 'refuse', error, host, port };
+  return dialTo(guard, socket, options, { connection: { ...connection, host }, host, port, ground: 'name' });
 }
 
 interface Destination {

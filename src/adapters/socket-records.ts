@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { ConnectionRetry, DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
+import type { ConnectOutcome } from './socket-below.ts';
 
 /** How the connection below one socket is brought about. Made for each `connect`, and of no use after it. */
 export interface ConnectAttempt {
@@ -13,6 +14,8 @@ export interface ConnectAttempt {
   readonly redial: Redial | undefined;
   /** How many addresses the name had: each of them is tried before the attempt has failed. */
   addresses: number;
+  /** What came of a connection that was made below: Node does not dial by itself. */
+  delivered?: ConnectOutcome;
 }
 
 /** What is needed to dial once more. */
@@ -42,6 +45,8 @@ export class SocketRecords {
   readonly #collected = new FinalizationRegistry<WeakRef<Socket>>((ref) => this.#live.delete(ref));
 
   readonly #tunnels = new WeakMap<object, number>();
+  /** The handle seam is there, and this Node lets a handle be exchanged: a connection may be made below a socket. */
+  exchangesHandles = false;
   #expected: { readonly host: string; readonly port: number } | undefined;
 
   set(socket: Socket, record: SocketRecord): void {

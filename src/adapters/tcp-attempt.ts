@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Guard } from './seam.ts';
+import type { ConnectFailure, ConnectOutcome } from './socket-below.ts';
 import { connectTimeout, systemError, timedOutError } from './socket-failure.ts';
 import type { ConnectAttempt } from './socket-records.ts';
-import { adopt, canAdopt } from './tcp-adopt.ts';
-import { ConnectRetries, type ConnectFailure } from './tcp-retry.ts';
+import { adopt, canAdopt, handleOf } from './tcp-adopt.ts';
+import { ConnectRetries } from './tcp-retry.ts';
 
 /** Node's request to a handle, which calls back with 0 or one of libuv's errors. */
 export interface ConnectRequest {
@@ -21,6 +22,17 @@ export type Complete = (
   writable: boolean,
 ) => void;
 
+/** What a socket is waiting for. */
+interface Waiting {
+  readonly guard: Guard;
+  readonly socket: Socket;
+  readonly attempt: ConnectAttempt;
+  readonly handle: object;
+  readonly request: ConnectRequest;
+  /** Node's own, which makes events and errors of it. */
+  readonly oncomplete: Complete;
+}
+
 /**
  * One attempt to reach one address, watched. When the cluster's time for it has passed, Node is told what the kernel
  * would tell it later: it makes its own error of that, or goes on to the next address. When the last address has failed,
@@ -36,6 +48,7 @@ export function watchAttempt(
   const { oncomplete } = request;
   const { timeoutMs } = attempt;
   if (!oncomplete) return;
+  const waiting: Waiting = { guard, socket, attempt, handle, request, oncomplete };
   const begun = performance.now();
   let over = false;
   const complete: Complete = function (status, ...rest) {
@@ -43,36 +56,67 @@ export function watchAttempt(
     over = true;
     clearTimeout(timer);
     if (status < 0) {
-      fail({ status, address: request.address, port: request.port });
+      fail(waiting, { status, address: request.address, port: request.port });
       return;
     }
     if (attempt.secure && timeoutMs !== undefined)
       limitHandshake(socket, request, timeoutMs, performance.now() - begun);
     Reflect.apply(oncomplete, this, [status, ...rest]);
   };
-  const fail = (failure: ConnectFailure): void => {
-    if (!isLast(socket, attempt) || !retry(failure)) tellFailure(socket, handle, request, oncomplete, failure);
-  };
-  const retry = (failure: ConnectFailure): boolean => {
-    if (!attempt.redial || !canAdopt || socket.destroyed || failure.status === systemError('ECANCELED')) return false;
-    const retries = new ConnectRetries(guard, socket, attempt.redial, (outcome) => {
-      if (socket.destroyed) {
-        if (outcome.kind === 'connected') outcome.handle.close();
-      } else if (outcome.kind === 'refused') socket.destroy(outcome.error);
-      else if (outcome.kind === 'failed') tellFailure(socket, handle, request, oncomplete, outcome.failure);
-      else Reflect.apply(oncomplete, request, [0, adopt(socket, outcome.handle), request, true, true]);
-    });
-    return retries.begin();
-  };
   const expire = (limit: number): void => {
     // Node itself takes the callback away when it goes on to the next address.
     if (over || request.oncomplete !== complete || socket.destroyed) return;
     over = true;
     const { address, port } = request;
-    fail({ status: systemError('ETIMEDOUT'), address, port, cause: connectTimeout(address, port, limit) });
+    fail(waiting, { status: systemError('ETIMEDOUT'), address, port, cause: connectTimeout(address, port, limit) });
   };
   const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs, timeoutMs).unref();
   request.oncomplete = complete;
+}
+
+/** The connection was made below before Node came to dial it: Node is told of it as of its own. False: it was not. */
+export function deliver(
+  guard: Guard,
+  socket: Socket,
+  attempt: ConnectAttempt,
+  handle: object,
+  request: ConnectRequest,
+): boolean {
+  const { delivered } = attempt;
+  const { oncomplete } = request;
+  if (!delivered || !oncomplete) return false;
+  const waiting: Waiting = { guard, socket, attempt, handle, request, oncomplete };
+  setImmediate(() => {
+    if (delivered.kind === 'failed') fail(waiting, delivered.failure);
+    else settle(waiting, delivered);
+  });
+  return true;
+}
+
+function fail(waiting: Waiting, failure: ConnectFailure): void {
+  const { guard, socket, attempt } = waiting;
+  const { redial } = attempt;
+  const final = socket.destroyed || failure.status === systemError('ECANCELED') || !isLast(socket, attempt);
+  if (!final && redial && canAdopt && new ConnectRetries(guard, socket, redial, (end) => settle(waiting, end)).begin())
+    return;
+  tellFailure(waiting, failure);
+}
+
+function settle(waiting: Waiting, outcome: ConnectOutcome): void {
+  const { socket, request, oncomplete } = waiting;
+  if (outcome.kind === 'failed') return tellFailure(waiting, outcome.failure);
+  if (outcome.kind === 'refused') return void socket.destroy(outcome.error);
+  const { stream } = outcome;
+  if (socket.destroyed) return void stream.destroy();
+  let present: object;
+  try {
+    present = adopt(socket, handleOf(stream));
+  } catch (cause) {
+    // It was closed again meanwhile.
+    const { address, port } = request;
+    return tellFailure(waiting, { status: systemError('ECONNRESET'), address, port, cause: cause as Error });
+  }
+  oncomplete.call(request, 0, present, request, true, true);
 }
 
 /** Of several addresses Node tries one after the other, and tells which it has tried. */
@@ -82,13 +126,8 @@ function isLast(socket: Socket, { addresses }: ConnectAttempt): boolean {
 }
 
 /** Node makes the error; what is behind it becomes its cause. */
-function tellFailure(
-  socket: Socket,
-  handle: object,
-  request: ConnectRequest,
-  oncomplete: Complete,
-  { status, address, port, cause }: ConnectFailure,
-): void {
+function tellFailure({ socket, handle, request, oncomplete }: Waiting, failure: ConnectFailure): void {
+  const { status, address, port, cause } = failure;
   request.address = address;
   request.port = port;
   const explain = (...[, , , error]: unknown[]): void => {

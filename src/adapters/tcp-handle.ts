@@ -3,7 +3,8 @@ import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
 import { neverAnswer } from './socket-failure.ts';
 import { recordsOf, type SocketRecord } from './socket-records.ts';
-import { watchAttempt, type ConnectRequest } from './tcp-attempt.ts';
+import { canAdopt } from './tcp-adopt.ts';
+import { deliver, watchAttempt, type ConnectRequest } from './tcp-attempt.ts';
 import { nameOwners, ownerOf } from './tcp-owner.ts';
 
 type HandleConnect = (this: object, request: unknown, address: unknown, port?: unknown) => number;
@@ -19,16 +20,21 @@ export function installTcpHandle(guard: Guard, patches: PatchRegistry): void {
   const prototype = handlePrototype();
   if (!prototype) return;
   nameOwners(patches);
+  recordsOf(guard).exchangesHandles = canAdopt;
+  patches.onRestore(() => (recordsOf(guard).exchangesHandles = false));
   for (const method of ['connect', 'connect6'] as const)
     patches.wrap<HandleConnect>(prototype, method, (original) => {
       return function (this: object, request, address, port): number {
         if (!guard.active) return original.call(this, request, address, port);
         const owner = ownerOf(this);
         const record = recordsOf(guard).get(owner);
-        if (!admits(guard, record, address, port)) return UV_EACCES;
+        const attempt = record?.attempt;
+        const socket = owner as net.Socket;
         try {
-          if (record?.attempt)
-            watchAttempt(guard, owner as net.Socket, record.attempt, this, request as ConnectRequest);
+          if (attempt?.delivered)
+            return deliver(guard, socket, attempt, this, request as ConnectRequest) ? 0 : UV_EACCES;
+          if (!admits(guard, record, address, port)) return UV_EACCES;
+          if (attempt) watchAttempt(guard, socket, attempt, this, request as ConnectRequest);
         } catch (error) {
           if (guard.seamFailed('handle', error)) return UV_EACCES;
         }

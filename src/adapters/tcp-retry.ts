@@ -1,27 +1,9 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { RetryState } from '../upstream/retry.ts';
-import { DECIDED, decidedSocket, type DecidedSocket } from './decided-socket.ts';
-import { findEgressError } from '../errors.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
-import { isConnectTimeout, isRefusal } from './socket-exchange.ts';
-import { systemError } from './socket-failure.ts';
+import { openBelow, type ConnectOutcome } from './socket-below.ts';
 import type { Redial } from './socket-records.ts';
-import { detach, type Handle } from './tcp-adopt.ts';
-
-/** How a connection came to nothing, in the terms in which a handle tells it. */
-export interface ConnectFailure {
-  /** libuv's number, below zero. */
-  readonly status: number;
-  readonly address: string;
-  readonly port: number;
-  readonly cause?: Error | undefined;
-}
-
-export type ConnectOutcome =
-  | { readonly kind: 'connected'; readonly handle: Handle }
-  | { readonly kind: 'failed'; readonly failure: ConnectFailure }
-  /** It may not be dialled again: a new policy, an address that was refused. */
-  | { readonly kind: 'refused'; readonly error: Error };
 
 /**
  * Tries a connection again that did not come about, after the back-off, and at another endpoint where there is one. The
@@ -35,10 +17,10 @@ export class ConnectRetries {
   readonly #state: RetryState;
   readonly #tried: UpstreamTarget[];
   #timer: NodeJS.Timeout | undefined;
-  #inner: Socket | undefined;
+  #breakOff: (() => void) | undefined;
   readonly #stop = (): void => {
     clearTimeout(this.#timer);
-    this.#inner?.destroy();
+    this.#breakOff?.();
     this.#state.end();
   };
 
@@ -74,18 +56,10 @@ export class ConnectRetries {
     const { mark, retry, options } = this.#redial;
     const target = retry.nextTarget(this.#tried) ?? mark.target;
     if (target) this.#tried.push(target);
-    const inner = new Socket().pause();
-    this.#inner = inner;
-    inner.once('connect', () => this.#end({ kind: 'connected', handle: detach(inner) }));
-    inner.once('error', (error: NodeJS.ErrnoException) => this.#failed(error));
-    const { host, port } = mark;
-    const below = bytesOnly(mark, target);
-    inner.connect({ ...options, path: undefined, host, port, [DECIDED]: below } as unknown as { port: number });
-  }
-
-  #failed(error: NodeJS.ErrnoException): void {
-    if (isRefusal(error) || error.syscall === 'getaddrinfo') this.#end({ kind: 'refused', error });
-    else if (!this.#next()) this.#end({ kind: 'failed', failure: failureOf(error) });
+    const originate = !(this.#socket instanceof TLSSocket);
+    this.#breakOff = openBelow({ mark, target, originate, options }, (outcome) => {
+      if (outcome.kind !== 'failed' || !this.#next()) this.#end(outcome);
+    });
   }
 
   #end(outcome: ConnectOutcome): void {
@@ -93,20 +67,4 @@ export class ConnectRetries {
     this.#state.end();
     this.#settle(outcome);
   }
-}
-
-/** The same destination, for a socket of ours that carries bytes and tries once. */
-function bytesOnly(mark: DecidedSocket, target: UpstreamTarget | undefined): DecidedSocket {
-  const { retry: _retry, connectRetry: _connectRetry, target: _target, ...rest } = mark;
-  return decidedSocket({ ...rest, below: true, ...(target && { target }) });
-}
-
-/** Of several addresses the last one counts. */
-function failureOf(error: NodeJS.ErrnoException): ConnectFailure {
-  const last = ((error as { errors?: NodeJS.ErrnoException[] }).errors?.at(-1) ?? error) as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-  };
-  const { errno = systemError('ECONNREFUSED'), address = '', port = 0 } = last;
-  return { status: errno, address, port, cause: isConnectTimeout(last) ? findEgressError(last) : undefined };
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
 import type { Endpoint, Forward, UpstreamCluster, UpstreamTls, WeightedDestination } from '../core/model/decision.ts';
-import type { UpstreamTarget } from './request-plan.ts';
+import type { UpstreamTarget, UpstreamTunnel } from './request-plan.ts';
 
 /** Between 0 and 1, 1 excluded: `Math.random`, or a test's own. */
 export type Random = () => number;
@@ -80,13 +80,15 @@ export function targetOf(
   name: string | undefined,
   tunnel: Forward['tunnel'],
 ): UpstreamTarget | undefined {
-  const tls = originated(cluster, connection, name);
+  // TLS to a proxy is outside of whatever goes through the tunnel.
+  const tls = tunnel ? undefined : originated(cluster, connection, name);
+  const through = tunnel && throughProxy(cluster, tunnel);
   const dialled = connection.host ?? connection.address ?? '';
   const host = endpoint ? endpoint.host : dialled;
   const port = endpoint ? endpoint.port : (cluster.upstreamPortOverride ?? connection.port);
   const path = endpoint?.path;
   if (!tls && !tunnel && path === undefined && host === dialled && port === connection.port) return undefined;
-  const key = [host, port, path ?? '', tls ? tlsKey(tls) : '', tunnel ? JSON.stringify(tunnel) : ''].join('|');
+  const key = [host, port, path ?? '', tls ? tlsKey(tls) : '', through ? JSON.stringify(through) : ''].join('|');
   let ofCluster = targets.get(cluster);
   if (!ofCluster) targets.set(cluster, (ofCluster = new Map<string, UpstreamTarget>()));
   let target = ofCluster.get(key);
@@ -98,7 +100,7 @@ export function targetOf(
       cluster,
       ...(path !== undefined && { path }),
       ...(tls && { tls: Object.freeze(tls) }),
-      ...(tunnel && { tunnel }),
+      ...(through && { tunnel: Object.freeze(through) }),
     });
     // Automatic SNI makes a target of each name under a wildcard host.
     if (ofCluster.size >= 1000) ofCluster.clear();
@@ -118,6 +120,11 @@ function originated(cluster: UpstreamCluster, connection: Connection, name: stri
   const auto = tls.autoSni && name !== undefined && isIP(name) === 0 ? name : undefined;
   const servername = tls.sni ?? auto;
   return { ...tls, ...(servername !== undefined && { servername }) };
+}
+
+function throughProxy({ tls }: UpstreamCluster, tunnel: NonNullable<Forward['tunnel']>): UpstreamTunnel {
+  if (!tls || tls.onlyIfEndpointHasTls) return { ...tunnel };
+  return { ...tunnel, tls: { ...tls, ...(tls.sni !== undefined && { servername: tls.sni }) } };
 }
 
 function tlsKey(tls: UpstreamTls & { readonly servername?: string }): string {

@@ -13,6 +13,15 @@ import type {
 /** How a timeout reaches the client: as a sidecar's 504, or as an error. */
 export type TimeoutAs = 'response' | 'error';
 
+/** A way through a proxy (Istio: `trafficPolicy.tunnel`). */
+export interface UpstreamTunnel {
+  readonly protocol: 'CONNECT' | 'POST';
+  readonly targetHost: string;
+  readonly targetPort: number;
+  /** TLS to the proxy itself. */
+  readonly tls?: UpstreamTls & { readonly servername?: string };
+}
+
 /** Where a request or connection is to be dialled, when not where the application said. Frozen; nothing of one request. */
 export interface UpstreamTarget {
   /** Equal keys may share a pooled connection: address, TLS parameters and tunnel. */
@@ -26,7 +35,7 @@ export interface UpstreamTarget {
   /** TLS to originate below what the application speaks; `servername` is the SNI to send. */
   readonly tls?: UpstreamTls & { readonly servername?: string };
   /** CONNECT through this target to another. */
-  readonly tunnel?: { readonly protocol: 'CONNECT' | 'POST'; readonly targetHost: string; readonly targetPort: number };
+  readonly tunnel?: UpstreamTunnel;
   readonly cluster: UpstreamCluster;
 }
 
