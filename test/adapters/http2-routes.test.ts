@@ -149,7 +149,15 @@ describe('a session', () => {
     const session = connect('http://api.nowhere.test');
     expect((await ask(session, { ':path': '/1' })).body).toBe('answer to /1');
     await expect.poll(() => session.closed).toBe(true);
-    expect(() => session.request({ ':path': '/2' })).toThrow(Error);
+    // Node 24 tells it by the stream, former versions throw.
+    const refusal = await new Promise((told) => {
+      try {
+        session.request({ ':path': '/2' }).on('error', told);
+      } catch (error) {
+        told(error);
+      }
+    });
+    expect(refusal).toBeInstanceOf(Error);
   });
 
   it('that runs over something that is no socket is not led elsewhere', async () => {
