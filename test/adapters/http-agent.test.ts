@@ -290,7 +290,9 @@ describe('routed', () => {
   route: [{destination: {host: api.example.com}}]`;
     install(mesh(...route(spec)));
     const upgrading = (_request: unknown, socket: net.Socket): void => {
-      socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Remove: me\r\n\r\n');
+      socket.end(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Remove: me\r\n\r\n',
+      );
     };
     web.server.once('upgrade', upgrading);
     const headers = { connection: 'Upgrade', upgrade: 'websocket' };
