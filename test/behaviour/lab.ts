@@ -188,6 +188,11 @@ export class Lab {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 
+  /** Looks again and again until it holds. */
+  async until(holds: () => boolean): Promise<void> {
+    for (let turn = 0; turn < 10_000 && !holds(); turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** What `call` throws at once, or what it gives. */
   thrown(call: () => unknown): unknown {
     try {

@@ -8,7 +8,7 @@ import { reduce } from './trace.ts';
 const [equipmentFile = '', outputFile = '', familyName = '', ...names] = process.argv.slice(2);
 const equipment = JSON.parse(readFileSync(equipmentFile, 'utf8')) as Equipment;
 const major = Number.parseInt(process.versions.node, 10);
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 4_000;
 
 let current: Lab | undefined;
 process.on('uncaughtException', (error) => current?.trace.note('uncaught exception', error));

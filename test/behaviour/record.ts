@@ -3,6 +3,7 @@
  *
  *   npm run behaviour                             all of it, on Node 20, 22, 24 and 26
  *   npm run behaviour -- --node 22 http-abort     some of it
+ *   npm run behaviour -- --full http-abort        differences to their last line
  *   npm run behaviour -- --print http-abort       the plain record itself
  */
 import { execFileSync } from 'node:child_process';
@@ -25,6 +26,7 @@ const ATTEMPTS = 3;
 
 const args = process.argv.slice(2);
 const print = take('--print', false) !== undefined;
+const most = take('--full', false) === undefined ? 24 : 1000;
 const versions = take('--node', true)?.split(',') ?? ['20', '22', '24', '26'];
 const families = FAMILIES.filter(({ name }) => args.length === 0 || args.some((part) => name.includes(part)));
 
@@ -64,7 +66,7 @@ async function compare(at: Workplace, version: string): Promise<number> {
   }
   for (const difference of bad) {
     console.log(`\nnode ${version}  ${difference.circumstance}  ${difference.behaviour.name}`);
-    console.log(showDifference(difference));
+    console.log(showDifference(difference, 3, most));
   }
   const told = new Set(documented.map(({ behaviour }) => behaviour));
   for (const { name, documented: why } of told) console.log(`node ${version}  documented: ${name}: ${why?.what}`);

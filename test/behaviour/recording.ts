@@ -88,6 +88,9 @@ export function nodeBinary(version: string): string {
 
 let recordings = 0;
 
+/** A family takes seconds. */
+const HANGING_MS = 120_000;
+
 /** One family in a process of its own. */
 export async function recordFamily(
   workplace: Workplace,
@@ -105,9 +108,11 @@ export async function recordFamily(
   });
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => (complaints += String(chunk)));
+  const clock = setTimeout(() => child.kill('SIGKILL'), HANGING_MS);
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
     child.once('close', (...end) => resolve(end)),
   );
+  clearTimeout(clock);
   if (code !== 0) throw new Error(`${family}, ${circumstance}: ended with ${code ?? signal}: ${complaints}`);
   return new Map(Object.entries(JSON.parse(readFileSync(output, 'utf8')) as { [name: string]: Record }));
 }
@@ -154,7 +159,7 @@ function same(a: Record, b: Record): boolean {
 }
 
 /** The two records beside each other, from where they part. */
-export function showDifference({ plain, other }: Difference, context = 3, most = 30): string {
+export function showDifference({ plain, other }: Difference, context = 3, most = 24): string {
   let start = 0;
   while (start < plain.length && plain[start] === other[start]) start++;
   let end = 0;
@@ -165,5 +170,8 @@ export function showDifference({ plain, other }: Difference, context = 3, most =
     ...other.slice(start, other.length - end).map((line) => `+ ${line}`),
     ...plain.slice(plain.length - end, plain.length - end + context).map((line) => `  ${line}`),
   ];
-  return lines.slice(0, most).join('\n');
+  return lines
+    .slice(0, most)
+    .map((line) => line.slice(0, 400))
+    .join('\n');
 }

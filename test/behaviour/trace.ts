@@ -12,6 +12,8 @@ export class Trace {
   readonly lines: string[] = [];
   readonly #names = new WeakMap<object, string>();
   readonly #counts = new Map<string, number>();
+  /** How often data comes, and in turn with whose, is the network's: once between two other events. */
+  readonly #pieces = new Set<string>();
   readonly #waiting: { readonly event: string; left: number; readonly resolve: () => void }[] = [];
 
   /** Records each event of `emitter` from now on. The second `socket` is called `socket2`. */
@@ -65,8 +67,13 @@ export class Trace {
       if (event === 'socket' && isEmitter(arg)) this.watch('socket', arg);
       if (event === 'response' && isEmitter(arg) && 'statusCode' in arg) this.watch('response', arg);
     }
-    if (IN_PIECES.has(event) && this.lines.at(-1) === what) return;
-    if (IN_PIECES.has(event) || args.length === 0) this.#add(what, what);
+    if (IN_PIECES.has(event)) {
+      if (!this.#pieces.has(what)) this.#add(what, what);
+      this.#pieces.add(what);
+      return;
+    }
+    this.#pieces.clear();
+    if (args.length === 0) this.#add(what, what);
     else this.#add(`${what}(${args.map((arg) => this.show(arg)).join(', ')})`, what);
   }
 
