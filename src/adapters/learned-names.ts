@@ -16,7 +16,8 @@ export class LearnedNames {
   readonly #byAddress = new Map<string, Learned[]>();
   readonly #ordinary = new Map<string, number>();
 
-  learn(name: string, addresses: readonly string[], now: number): void {
+  learn(asked: string, addresses: readonly string[], now: number): void {
+    const name = asked.toLowerCase();
     for (const address of addresses) {
       const others = (this.#byAddress.get(address) ?? []).filter((known) => known.name !== name && known.until > now);
       this.#byAddress.delete(address);
@@ -36,7 +37,8 @@ export class LearnedNames {
   }
 
   /** Notes that a name had an address that is not one of this machine's own. */
-  noteOrdinary(name: string, now: number): void {
+  noteOrdinary(asked: string, now: number): void {
+    const name = asked.toLowerCase();
     this.#ordinary.delete(name);
     this.#ordinary.set(name, now + TTL_MS);
     if (this.#ordinary.size <= MAX_ADDRESSES) return;
@@ -45,7 +47,7 @@ export class LearnedNames {
   }
 
   hadOrdinary(name: string, now: number): boolean {
-    return (this.#ordinary.get(name) ?? 0) > now;
+    return (this.#ordinary.get(name.toLowerCase()) ?? 0) > now;
   }
 
   get size(): number {

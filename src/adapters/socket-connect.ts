@@ -228,10 +228,10 @@ function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, dest
     admit(dialled);
     return { kind: 'dial', options: dial };
   }
-  return {
-    kind: 'dial',
-    options: bare({ ...dial, lookup: guardLookup(guard, connection, ground, options['lookup'], admit) }),
-  };
+  const lookup = options['lookup'] ?? undefined;
+  // What is no function Node refuses by itself, with its own error.
+  if (lookup !== undefined && typeof lookup !== 'function') return { kind: 'dial', options: dial };
+  return { kind: 'dial', options: bare({ ...dial, lookup: guardLookup(guard, connection, ground, lookup, admit) }) };
 }
 
 /** An IP literal in its canonical spelling; of a name, the trailing dot stays, for it keeps search domains away. */
@@ -239,7 +239,9 @@ function dialledHost(host: string): string {
   const canonical = canonicalHost(host);
   if (canonical.type === 'ipv4' || canonical.type === 'ipv6') return withZone(canonical.value, host);
   if (canonical.type !== 'dns') return host;
-  return host.endsWith('.') ? `${canonical.value}.` : canonical.value;
+  const dialled = host.endsWith('.') ? `${canonical.value}.` : canonical.value;
+  // A lookup of the caller's own is asked with the caller's own letters.
+  return host.toLowerCase() === dialled ? host : dialled;
 }
 
 /** A link-local address cannot be dialled without its zone. */

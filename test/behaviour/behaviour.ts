@@ -16,6 +16,8 @@ export interface Documented {
   /** What differs, as docs/node.md says it. */
   readonly what: string;
   readonly lines: RegExp;
+  /** With an access log only. */
+  readonly logged?: true;
 }
 
 /** A file of behaviours that share a process. */

@@ -229,11 +229,16 @@ export class Lab {
       ),
     );
     const given = result === undefined ? [] : JSON.stringify(reduce(result, this.trace, 8), undefined, 1).split('\n');
-    return [...this.trace.lines, ...heard, ...given.map((line) => `= ${line}`)].map((line) => this.#masked(line));
+    return [...this.trace.lines, ...heard, ...given.map((line) => `= ${line.replace(/,$/, '')}`)].map((line) =>
+      this.#masked(line),
+    );
   }
 
   #masked(line: string): string {
-    let text = line;
+    // OpenSSL's errors begin with the thread.
+    let text = line
+      .replace(/[0-9A-F]{8,16}:error:/g, '<thread>:error:')
+      .replace(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, '<date>');
     for (const [from, to] of this.#masks)
       text = /^\d+$/.test(from)
         ? text.replace(new RegExp(`(?<!\\d)${from}(?!\\d)`, 'g'), to)

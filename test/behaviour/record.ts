@@ -4,6 +4,7 @@
  *   npm run behaviour                             all of it, on Node 20, 22, 24 and 26
  *   npm run behaviour -- --node 22 http-abort     some of it
  *   npm run behaviour -- --full http-abort        differences to their last line
+ *   npm run behaviour -- --once http-abort        without looking again whether a difference persists
  *   npm run behaviour -- --print http-abort       the plain record itself
  */
 import { execFileSync } from 'node:child_process';
@@ -21,10 +22,10 @@ import {
 
 const root = new URL('../..', import.meta.url).pathname;
 const CIRCUMSTANCES: readonly Circumstance[] = ['plain', 'registry', 'open'];
-/** What differs only now and then is no difference of this package's making, if plain Node differs from itself as well. */
-const ATTEMPTS = 3;
 
 const args = process.argv.slice(2);
+/** What differs only now and then, plain Node does as well: a difference that is one shows each time. */
+const ATTEMPTS = take('--once', false) === undefined ? 3 : 1;
 const print = take('--print', false) !== undefined;
 const most = take('--full', false) === undefined ? 24 : 1000;
 const versions = take('--node', true)?.split(',') ?? ['20', '22', '24', '26'];

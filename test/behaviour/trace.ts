@@ -1,7 +1,7 @@
 import { errorMonitor, type EventEmitter } from 'node:events';
 
-/** What Node tells for its own bookkeeping and for those who only watch, or in as many pieces as the network likes. */
-const SILENT: ReadonlySet<PropertyKey> = new Set(['newListener', 'removeListener', 'keylog', errorMonitor]);
+/** What Node tells for its own bookkeeping, for those who only watch, or when the server gets to it; and what comes in pieces. */
+const SILENT: ReadonlySet<PropertyKey> = new Set(['newListener', 'removeListener', 'keylog', 'session', errorMonitor]);
 const IN_PIECES: ReadonlySet<PropertyKey> = new Set(['data', 'readable']);
 
 /**

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { PerformanceObserver } from 'node:perf_hooks';
 import tls from 'node:tls';
 import { inspect } from 'node:util';
-import type { Family } from '../behaviour.ts';
+import type { Documented, Family } from '../behaviour.ts';
 import type { Lab } from '../lab.ts';
 import { inner } from '../trace.ts';
 
@@ -26,13 +26,21 @@ function method(owner: object, name: string): () => unknown {
   return (owner as { [name: string]: () => unknown })[name] ?? (() => undefined);
 }
 
-/** What `inspect` shows, without what differs from run to run. */
-function shown(value: unknown, options: object = {}): string[] {
-  return inspect(value, { depth: 3, showHidden: false, ...options })
+/** What `inspect` shows, a field a line, without what differs from run to run. */
+function shown(value: unknown, depth = 3): string[] {
+  return inspect(value, { depth, showHidden: false, sorted: true, compact: false, breakLength: Infinity })
     .replace(/\d+(\.\d+)?(?=,?$)/gm, '<number>')
     .replace(/(\[Symbol\(async_id_symbol\)\]|asyncId|triggerAsyncId|_idleStart|timerId)[^\n]*/g, '$1 …')
-    .split('\n');
+    .split('\n')
+    .map((line) => line.replace(/,$/, ''));
 }
+
+const WATCHED: Documented = {
+  what: 'With an access log, requests and sockets have listeners of ours, and addresses are read early',
+  lines:
+    /_events|_parent|_peername|_sockname|address:|family:|port:|\[Function|: undefined"|Symbol\(events.errorMonitor\)|^= +"\s+[{}]|kTrailers/,
+  logged: true,
+};
 
 export const surface: Family = {
   name: 'http-surface',
@@ -101,6 +109,7 @@ export const surface: Family = {
     },
     {
       name: 'the enumerable fields of a socket in use',
+      documented: WATCHED,
       run: async (lab) => {
         const { port } = await lab.http((_request, response) => response.end('ok'));
         const request = lab.request({ host: 'localhost', port, agent: false });
@@ -117,22 +126,24 @@ export const surface: Family = {
     },
     {
       name: 'what inspect shows of a request in flight',
+      documented: WATCHED,
       run: async (lab) => {
         const { port } = await lab.http((_request, response) => response.end('ok'));
         const request = http.request({ host: '127.0.0.1', port, agent: false });
-        const before = shown(request, { depth: 1 });
+        const before = shown(request, 1);
         const text = await lab.exchange(request);
-        return { before, after: shown(request, { depth: 1 }), text };
+        return { before, after: shown(request, 1), text };
       },
     },
     {
       name: 'what inspect shows of a socket',
+      documented: WATCHED,
       run: async (lab) => {
         const { port } = await lab.tcp((socket) => socket.resume());
         const socket = net.connect(port, '127.0.0.1');
-        const before = shown(socket, { depth: 1 });
+        const before = shown(socket, 1);
         await new Promise((resolve) => socket.once('connect', resolve));
-        const after = shown(socket, { depth: 1 });
+        const after = shown(socket, 1);
         socket.destroy();
         return { before, after };
       },
@@ -146,6 +157,7 @@ export const surface: Family = {
     },
     {
       name: 'listeners that Node itself puts on a request and its socket',
+      documented: { ...WATCHED, lines: /^= {4}[12]$/ },
       run: async (lab) => {
         const { port } = await lab.http((_request, response) => response.end('ok'));
         const counts = (emitter: NodeJS.EventEmitter) =>
