@@ -57,10 +57,11 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
 
 function count(stream: Stream, exchange: Exchange): void {
   const push = stream.push.bind(stream);
-  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+  const counting = (chunk: unknown, encoding?: BufferEncoding): boolean => {
     if (chunk instanceof Uint8Array) exchange.bytesSent += chunk.byteLength;
     return push(chunk, encoding);
   };
+  Object.defineProperty(stream, 'push', { value: counting, writable: true, configurable: true });
   for (const name of ['write', 'end'] as const) {
     const original = stream[name].bind(stream) as (...args: unknown[]) => unknown;
     let inside = false;

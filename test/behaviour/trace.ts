@@ -78,7 +78,8 @@ export class Trace {
   }
 
   #add(line: string, what: string): void {
-    this.lines.push(line);
+    // When settings arrive is up to the other side.
+    if (!/^session\d* (local|remote)Settings/.test(what)) this.lines.push(line);
     for (const waiting of [...this.#waiting]) {
       if (waiting.event !== what || (waiting.left -= 1) > 0) continue;
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);

@@ -86,7 +86,7 @@ export const fetching: Family = {
       return fetch(base, { method: 'POST', body, duplex: 'half' });
     }),
     exchange('POST without a body', (base) => fetch(base, { method: 'POST' })),
-    exchange('DELETE, PATCH in small letters', (base) => fetch(base, { method: 'patch', body: 'x' })),
+    exchange('PATCH', (base) => fetch(base, { method: 'PATCH', body: 'x' })),
     exchange('HEAD', (base) => fetch(base, { method: 'HEAD' })),
     exchange('keepalive: true', (base) => fetch(base, { method: 'POST', body: 'x', keepalive: true })),
     exchange('cache, referrer and credentials', (base) =>
