@@ -96,7 +96,9 @@ function tlsFacts(seam: SeamName, options: OptionsSnapshot): Pick<Connection, 's
 }
 
 function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot): Dial {
-  const path = String(options['path']);
+  const { path } = options;
+  // Node refuses what is no text by itself.
+  if (typeof path !== 'string') return { kind: 'dial', options: bare(options) };
   const verdict = guard.unixSocket(path, 'unix');
   if (verdict.kind === 'fail') return { kind: 'refuse', error: verdict.error, host: 'localhost', port: 1 };
   recordsOf(guard).set(socket, {

@@ -12,6 +12,7 @@ import { timeouts } from './families/http-timeouts.ts';
 import { upgrade } from './families/http-upgrade.ts';
 import { http2Client } from './families/http2-client.ts';
 import { netSocket } from './families/net-socket.ts';
+import { tlsClient } from './families/tls-client.ts';
 import { webSocket } from './families/web-socket.ts';
 
 export const FAMILIES: readonly Family[] = [
@@ -26,6 +27,7 @@ export const FAMILIES: readonly Family[] = [
   options,
   surface,
   netSocket,
+  tlsClient,
   http2Client,
   fetching,
   webSocket,
