@@ -1,0 +1,89 @@
+import http from 'node:http';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EgressDeniedError } from '../../src/errors.ts';
+import {
+  closeAll,
+  httpServer,
+  install,
+  lookupTo,
+  mesh,
+  REGISTRY_ONLY,
+  send,
+  serviceEntry,
+  virtualService,
+} from './lab.ts';
+import type { Lab } from './lab.ts';
+
+let web: Lab;
+let agent: http.Agent;
+beforeEach(async () => {
+  web = await httpServer();
+  agent = new http.Agent({ keepAlive: true });
+});
+afterEach(async () => {
+  closeAll();
+  agent.destroy();
+  await web.close();
+});
+
+const call = (path: string, more: http.RequestOptions = {}): http.RequestOptions => ({
+  host: 'api.example.com',
+  port: web.port,
+  path,
+  agent,
+  lookup: lookupTo(),
+  ...more,
+});
+const admitted = (): string[] => [REGISTRY_ONLY, serviceEntry('api.example.com', web.port)];
+
+/** Two requests, so that those after them go by what was decided for them. */
+async function askedBefore(): Promise<void> {
+  for (const path of ['/1', '/2']) expect((await send(http, call(path))).status).toBe(200);
+}
+
+describe('a destination that was asked for before', () => {
+  it.each(['log on', 'log off'])('lets requests go over its pooled connection (%s)', async (log) => {
+    const lines: string[] = [];
+    install(mesh(...admitted()), { accessLog: log === 'log on' ? (line) => lines.push(line) : false });
+    await askedBefore();
+    expect((await send(http, call('/3', { headers: { 'user-agent': 'third' } }))).body).toBe('ok /3');
+    expect(web.connections).toBe(1);
+    if (log === 'log on') expect(lines.at(-1)).toMatch(/"GET \/3 HTTP\/1.1" 200 - via_upstream .* 0 5 .*"third"/);
+  });
+
+  it('is asked for anew by a request whose Host header is set afterwards', async () => {
+    install(mesh(...admitted()));
+    await askedBefore();
+    const request = http.request(call('/3'));
+    request.setHeader('host', 'evil.example');
+    const error = await new Promise<Error>((resolve) => void request.once('error', resolve).end());
+    expect(error).toBeInstanceOf(EgressDeniedError);
+    expect(web.seen).toHaveLength(2);
+  });
+
+  it.each([
+    ['a Host header of another', { headers: { host: 'evil.example' } }],
+    ['a target of another', { path: 'http://evil.example/' }],
+    ['another port', { port: 9 }],
+    ['another name', { host: 'other.example.com' }],
+  ])('admits nothing by %s', async (_what, more) => {
+    install(mesh(...admitted()));
+    await askedBefore();
+    expect((await send(http, call('/3', more))).error).toBeInstanceOf(EgressDeniedError);
+    expect(web.seen).toHaveLength(2);
+  });
+
+  it('is asked for anew after an update, and when a route looks at headers', async () => {
+    const egress = install(mesh(...admitted()));
+    await askedBefore();
+    const onlySome = `http:
+- match: [{headers: {x-team: {exact: payments}}}]
+  route: [{destination: {host: api.example.com}}]`;
+    egress.update(mesh(...admitted(), virtualService('api.example.com', onlySome)));
+    expect((await send(http, call('/3'))).error).toBeInstanceOf(EgressDeniedError);
+    expect((await send(http, call('/4', { headers: { 'x-team': 'payments' } }))).status).toBe(200);
+    expect((await send(http, call('/5'))).error).toBeInstanceOf(EgressDeniedError);
+    egress.update(mesh(REGISTRY_ONLY));
+    expect((await send(http, call('/6'))).error).toBeInstanceOf(EgressDeniedError);
+  });
+});
