@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls';
+import type { UpstreamCluster } from '../core/model/decision.ts';
 import { EgressError } from '../errors.ts';
 import type { UpstreamTarget } from './request-plan.ts';
 
@@ -46,6 +47,7 @@ export function originationOptions(target: UpstreamTarget): ConnectionOptions {
   const read = (path: string): string => readKeyMaterial(path, cluster.name);
   const ca = tls.caCertificates;
   const verified = ca !== undefined && !tls.insecureSkipVerify;
+  if (tls.insecureSkipVerify) warnUnverified(cluster);
   return {
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
@@ -57,6 +59,19 @@ export function originationOptions(target: UpstreamTarget): ConnectionOptions {
     ...(tls.privateKey !== undefined && { key: read(tls.privateKey) }),
     checkServerIdentity: (_host, certificate) => (verified ? checkNames(target, certificate) : undefined),
   };
+}
+
+const unverified = new Set<string>();
+
+/** Once for each rule: any server can be the one that it names. */
+function warnUnverified({ name, destinationRule: rule }: UpstreamCluster): void {
+  const who = rule ? `DestinationRule ${rule.namespace}/${rule.name}` : name;
+  if (unverified.has(who)) return;
+  unverified.add(who);
+  process.emitWarning(`${who}: insecureSkipVerify is set, no certificate of ${name} is verified`, {
+    type: 'EgressWarning',
+    code: 'SIDECARLESS',
+  });
 }
 
 /** The certificate has to carry one of the names that the rule asks for; without any, its chain is enough. */
