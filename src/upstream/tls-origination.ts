@@ -48,6 +48,11 @@ export function originationOptions(target: UpstreamTarget): ConnectionOptions {
   const ca = tls.caCertificates;
   const verified = ca !== undefined && !tls.insecureSkipVerify;
   if (tls.insecureSkipVerify) warnUnverified(cluster);
+  if (tls.mode === 'ISTIO_MUTUAL' && tls.clientCertificate === undefined)
+    throw new EgressError(
+      'ERR_EGRESS_TLS',
+      `ERR_EGRESS_TLS: ${cluster.name} asks for ISTIO_MUTUAL, and this process has no certificate of the mesh`,
+    );
   return {
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],

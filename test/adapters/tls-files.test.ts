@@ -75,6 +75,17 @@ describe('insecureSkipVerify', () => {
   });
 });
 
+describe('ISTIO_MUTUAL', () => {
+  it('fails with its reason: nothing leaves without the identity that the rule wants', async () => {
+    install(mesh(...originated('tls: {mode: ISTIO_MUTUAL}')));
+    const before = secure.connections;
+    const { error } = await get();
+    expect(error?.code).toBe('ERR_EGRESS_TLS');
+    expect(error?.message).toContain('ISTIO_MUTUAL');
+    expect(secure.connections).toBe(before);
+  });
+});
+
 describe('limits of a TCP cluster', () => {
   const limited = (pool: string): void =>
     void install(
