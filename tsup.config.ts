@@ -7,7 +7,7 @@ type BuildPlugin = NonNullable<Options['plugins']>[number];
 type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number];
 
 /** Used at every start: the package carries the parts of these that it uses, in one file instead of a hundred. */
-const CARRIED = ['yaml'];
+const CARRIED = ['yaml', 'zod'];
 
 /**
  * Slow to load, and needed by few policies and few requests: the CommonJS build, which is the one that is preloaded,

@@ -98,10 +98,10 @@ const SHARED_ADAPTER_FILES = [
 
 /** Layer -> npm packages it may import. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'core/match': ['ipaddr.js', 'tldts', 're2js', 'tr46'],
-  'core/compile': ['ipaddr.js', 'tldts', 're2js'],
-  'core/decide': ['ipaddr.js', 'tldts', 're2js'],
-  config: ['yaml', 'tldts', 'ipaddr.js', 're2js'],
+  'core/match': ['tldts', 're2js', 'tr46'],
+  'core/compile': ['tldts', 're2js'],
+  'core/decide': ['tldts', 're2js'],
+  config: ['zod', 'yaml', 'tldts', 're2js'],
   testing: ['vitest', '@jest/globals'],
 };
 

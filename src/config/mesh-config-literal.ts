@@ -4,7 +4,7 @@ import type { Resource, SourceLocation } from '../core/model/resource.ts';
 import type { TextProblem } from './parse-yaml.ts';
 import { copyPlain } from './plain-value.ts';
 import { type ResourceKind, resourceKinds } from './resource-kinds.ts';
-import { meshConfigFields } from './schema/mesh-config.ts';
+import { isMeshConfigField } from './schema/mesh-config.ts';
 import type { ReadSources, SourceDocument } from './sources.ts';
 
 /** A resource whose `kind` follows from the collection it stands in. */
@@ -65,7 +65,7 @@ export function readLiteral(literal: MeshConfigLiteral): ReadLiteral {
     const kind = resourceKinds.find(({ collection }) => collection === name);
     if (kind !== undefined && Array.isArray(value)) documents.push(...value.map((item) => toDocument(kind, item)));
     else if ((SETTINGS as readonly string[]).includes(name)) settings[name] = value;
-    else if (meshConfigFields.includes(name)) mesh[name] = value;
+    else if (isMeshConfigField(name)) mesh[name] = value;
     else if (name !== 'diagnostics' && name !== 'source') problems.push(unknownName(name));
   }
   documents.unshift({ value: mesh, as: 'MeshConfig' });

@@ -5,7 +5,7 @@
 import type { SourceLocation } from '../core/model/resource.ts';
 import { camelCase } from './camel-case.ts';
 import { type FieldPath, parseYamlDocuments, type TextProblem } from './parse-yaml.ts';
-import { meshConfigFields } from './schema/mesh-config.ts';
+import { isMeshConfigField } from './schema/mesh-config.ts';
 import type { SourceDocument } from './sources.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ export function readMeshConfigDocument(document: SourceDocument): MeshConfigDocu
 function readWithoutKind(document: SourceDocument, value: Fields): MeshConfigDocument | undefined {
   if (value['apiVersion'] !== undefined) return undefined;
   if (isFields(value['meshConfig']) || isFields(value['global'])) return readHelmValues(placed(document, value, []));
-  const bare = Object.keys(value).some((name) => meshConfigFields.includes(camelCase(name)));
+  const bare = Object.keys(value).some((name) => isMeshConfigField(camelCase(name)));
   return bare ? { mesh: [placed(document, value, [])], values: [], problems: [] } : undefined;
 }
 

@@ -80,8 +80,9 @@ class MeshConfigFindings {
 }
 
 function readPart(part: PlacedFields, findings: MeshConfigFindings): Fields {
-  const value = respell(part.fields, meshConfigSchema, { protoJson: true }) as Record<string, unknown>;
-  for (const { code, path, message, fix } of schemaProblems(value, meshConfigSchema, 'MeshConfig')) {
+  const schema = meshConfigSchema();
+  const value = respell(part.fields, schema, { protoJson: true }) as Record<string, unknown>;
+  for (const { code, path, message, fix } of schemaProblems(value, schema, 'MeshConfig')) {
     const misspelt = fix?.startsWith('did you mean') === true;
     if (code === 'SCL0401')
       findings.add(misspelt ? 'SCL0324' : 'SCL0321', part, path, `${message}, Istio lets it go`, fix);
@@ -90,7 +91,7 @@ function readPart(part: PlacedFields, findings: MeshConfigFindings): Fields {
   for (const { path, effect } of findUnsupportedFields('MeshConfig', value)) {
     findings.add('SCL0331', part, path, `a sidecar decides by this field ${effect}; here it has no effect`);
   }
-  const known = Object.entries(value).filter(([name]) => Object.hasOwn(meshConfigSchema.shape, name));
+  const known = Object.entries(value).filter(([name]) => Object.hasOwn(schema.shape, name));
   return { ...Object.fromEntries(known), ...normalization(value, part, findings) };
 }
 

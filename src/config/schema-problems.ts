@@ -1,9 +1,10 @@
 /** What a schema has against a value, in the words of this loader. */
+import * as z from 'zod/mini';
 import { type DiagnosticCode, loadingCodes } from './diagnostics.ts';
 import { camelCase } from './camel-case.ts';
 import { formatFieldPath } from './field-path.ts';
+import type { FieldSchema } from './field-spelling.ts';
 import type { FieldPath } from './parse-yaml.ts';
-import { type Finding, findingsAbout, type Form, ListForm, MapForm, ObjectForm, WrappedForm } from './schema/form.ts';
 import { ruleCodes } from './validate/rule-codes.ts';
 
 export interface SchemaProblem {
@@ -14,35 +15,44 @@ export interface SchemaProblem {
 }
 
 /** All problems, an unknown field each its own. Empty: the value has the form that the schema asks for. `whole` names it. */
-export function schemaProblems(value: unknown, schema: Form, whole = 'the resource'): readonly SchemaProblem[] {
-  return findingsAbout(value, schema).map((finding) => toProblem(finding, value, schema, whole));
+export function schemaProblems(value: unknown, schema: FieldSchema, whole = 'the resource'): readonly SchemaProblem[] {
+  const result = z.safeParse(schema, value);
+  if (result.success) return [];
+  return result.error.issues.flatMap((issue) => toProblems(issue, value, schema, whole));
 }
 
-function toProblem(finding: Finding, value: unknown, schema: Form, whole: string): SchemaProblem {
-  const { path } = finding;
-  switch (finding.code) {
-    case 'unknown-field':
-      return unknownField(finding.field, path, schema, whole);
-    case 'type':
-      return wrongType(finding.expected, path, valueAt(value, path));
-    case 'word':
-      return wrongValue(finding.words, path, valueAt(value, path));
-    case 'size': {
-      const message = `${sizeOf(finding.of)} is ${finding.over ? 'more' : 'less'} than ${finding.limit}`;
-      return { code: 'SCL0405', path, message };
-    }
-    case 'rule':
-      return { code: codeOfRule(finding.rule), path, message: finding.message };
+type Issue = z.core.$ZodIssue;
+
+function toProblems(issue: Issue, value: unknown, schema: FieldSchema, whole: string): readonly SchemaProblem[] {
+  const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol');
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownField(key, path, schema, whole));
+    case 'invalid_type':
+      return [wrongType(issue.expected, path, valueAt(value, path))];
+    case 'invalid_value':
+      return [wrongValue(issue.values, path, valueAt(value, path))];
+    case 'invalid_union':
+      return [wrongType('number or string', path, valueAt(value, path))];
+    case 'too_big':
+      return [{ code: 'SCL0405', path, message: `${sizeOf(issue.origin)} is more than ${String(issue.maximum)}` }];
+    case 'too_small':
+      return [{ code: 'SCL0405', path, message: `${sizeOf(issue.origin)} is less than ${String(issue.minimum)}` }];
+    case 'custom':
+      return [{ code: codeOfRule(issue.params), path, message: issue.message }];
+    default:
+      return [{ code: 'SCL0406', path, message: 'the value does not have the form of this field' }];
   }
 }
 
 /** Rules inside a schema name themselves, or the code that they lead to. */
-function codeOfRule(name: string): DiagnosticCode {
+function codeOfRule(params: Readonly<Record<string, unknown>> | undefined): DiagnosticCode {
+  const name = String(params?.['rule']);
   if (Object.hasOwn(ruleCodes, name)) return ruleCodes[name as keyof typeof ruleCodes].code;
   return Object.hasOwn(loadingCodes, name) ? (name as DiagnosticCode) : 'SCL0406';
 }
 
-function unknownField(key: string, path: FieldPath, schema: Form, whole: string): SchemaProblem {
+function unknownField(key: string, path: FieldPath, schema: FieldSchema, whole: string): SchemaProblem {
   const known = fieldNames(schemaAt(schema, path));
   const meant = nearest(key, known);
   const parent = path.length === 0 ? whole : `\`${formatFieldPath(path)}\``;
@@ -58,9 +68,10 @@ function wrongType(expected: string, path: FieldPath, actual: unknown): SchemaPr
   return { ...problem, fix: 'quote it: YAML reads it as something other than text' };
 }
 
-function wrongValue(options: readonly string[], path: FieldPath, actual: unknown): SchemaProblem {
+function wrongValue(values: readonly unknown[], path: FieldPath, actual: unknown): SchemaProblem {
   if (actual === undefined) return { code: 'SCL0404', path, message: 'this field must be given' };
   if (typeof actual !== 'string') return wrongType('string', path, actual);
+  const options = values.map(String);
   const meant = options.find((option) => option.toLowerCase() === actual.toLowerCase());
   const message = `\`${actual}\` is not one of ${listed(options)}`;
   return { code: 'SCL0403', path, message, ...(meant === undefined ? {} : { fix: `write \`${meant}\`` }) };
@@ -109,17 +120,22 @@ function valueAt(value: unknown, path: FieldPath): unknown {
   return inside;
 }
 
-function schemaAt(schema: Form | undefined, path: FieldPath): Form | undefined {
-  if (schema instanceof WrappedForm) return schemaAt(schema.inner, path);
+type Definition = Readonly<Record<string, FieldSchema | undefined>>;
+
+function schemaAt(schema: FieldSchema | undefined, path: FieldPath): FieldSchema | undefined {
+  if (schema === undefined) return undefined;
+  const definition = schema._zod.def as unknown as Definition;
+  const inner = definition['innerType'];
+  if (inner !== undefined) return schemaAt(inner, path);
   const [step, ...rest] = path;
   if (step === undefined) return schema;
-  if (schema instanceof ObjectForm) return schemaAt((schema as ObjectForm).shape[String(step)], rest);
-  if (schema instanceof ListForm) return schemaAt(schema.item, rest);
-  return schema instanceof MapForm ? schemaAt(schema.value, rest) : undefined;
+  const shape = definition['shape'] as unknown as Definition | undefined;
+  return schemaAt(shape?.[String(step)] ?? definition['element'] ?? definition['valueType'], rest);
 }
 
-function fieldNames(schema: Form | undefined): readonly string[] {
-  return schema instanceof ObjectForm ? Object.keys((schema as ObjectForm).shape) : [];
+function fieldNames(schema: FieldSchema | undefined): readonly string[] {
+  const shape = (schema?._zod.def as { shape?: object } | undefined)?.shape;
+  return shape === undefined ? [] : Object.keys(shape);
 }
 
 /** A name at most two edits away, whatever its case. */

@@ -26,7 +26,7 @@ export interface CheckedResource {
 
 /** Rules are asked only about what has the form of its kind: as in a cluster, where the schema refuses first. */
 export function checkResource(kind: string, document: SourceDocument, resource: ResourceRef): CheckedResource {
-  const schema = resourceSchemas[kind];
+  const schema = resourceSchemas[kind]?.();
   if (schema === undefined) throw new TypeError(`no schema for ${kind}`);
   const diagnostics: Diagnostic[] = [];
   const report = (finding: Omit<Diagnostic, 'resource' | 'location' | 'field'>, path: FieldPath): void => {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type * as z from 'zod/mini';
 import { parseMeshConfig } from '../../src/config/load.ts';
-import { type Form, ListForm, MapForm, ObjectForm, WrappedForm } from '../../src/config/schema/form.ts';
 import { meshConfig } from '../../src/config/schema/mesh-config.ts';
 import { resourceSchemas } from '../../src/config/schema/resource.ts';
 import { unsupportedFields } from '../../src/config/unsupported-fields.ts';
@@ -21,12 +21,11 @@ const sources = ['core/compile', 'core/decide', 'core/match', 'upstream', 'adapt
 const words = new Set(sources.match(/\w+/g));
 
 /** Paths of all fields of a schema that no source names; what lies under such a field is left out. */
-function unnamed(schema: Form | undefined, path: string): string[] {
-  if (schema instanceof WrappedForm) return unnamed(schema.inner, path);
-  if (schema instanceof ListForm) return unnamed(schema.item, path);
-  if (schema instanceof MapForm) return unnamed(schema.value, path);
-  if (!(schema instanceof ObjectForm)) return [];
-  return Object.entries((schema as ObjectForm).shape).flatMap(([name, field]) =>
+function unnamed(schema: z.core.$ZodType, path: string): string[] {
+  const { def } = schema._zod as unknown as { readonly def: Record<string, z.core.$ZodType | undefined> };
+  const inner = def['innerType'] ?? def['element'] ?? def['valueType'];
+  if (inner !== undefined) return unnamed(inner, path);
+  return Object.entries((def['shape'] ?? {}) as Record<string, z.core.$ZodType>).flatMap(([name, field]) =>
     words.has(name) ? unnamed(field, `${path}.${name}`) : [`${path}.${name}`],
   );
 }
@@ -53,8 +52,8 @@ const kinds = ['ServiceEntry', 'VirtualService', 'DestinationRule', 'Gateway', '
 
 describe('fields that are not honoured', () => {
   const all = [
-    ...kinds.flatMap((kind) => unnamed(resourceSchemas[kind]?.shape['spec'], `${kind}.spec`)),
-    ...unnamed(meshConfig, 'MeshConfig'),
+    ...kinds.flatMap((kind) => unnamed(resourceSchemas[kind]?.().shape['spec'] as z.core.$ZodType, `${kind}.spec`)),
+    ...unnamed(meshConfig(), 'MeshConfig'),
   ];
   const listed = (path: string): boolean =>
     unsupportedFields.some(

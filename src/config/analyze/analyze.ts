@@ -61,7 +61,7 @@ export function runChecks(
 /** Whether every value has the type of its field; of others only `schema` can speak. */
 function isReadable(resource: AnalyzedResource): boolean {
   const { kind, apiVersion } = resource;
-  const known = READ_WHOLE.has(kind) ? resourceSchemas[kind] : undefined;
+  const known = READ_WHOLE.has(kind) ? resourceSchemas[kind]?.() : undefined;
   const ofOtherProject =
     apiVersion !== undefined && findResourceKind(kind, splitApiVersion(apiVersion).group) === undefined;
   if (known === undefined || ofOtherProject) return true;

@@ -1,36 +1,41 @@
-import * as form from './form.ts';
-import { duration, durationText, flag, int32, uint32 } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { optional } from './fields.ts';
 
-export const tcpKeepalive = form.strictObject({
-  probes: uint32.optional(),
-  time: duration.optional(),
-  interval: duration.optional(),
-});
+export const tcpKeepalive = lazily(() =>
+  z.strictObject({
+    probes: optional.uint32,
+    time: optional.duration,
+    interval: optional.duration,
+  }),
+);
 
 /** ConnectionPoolSettings: of DestinationRule, Sidecar and MeshConfig. */
-export const connectionPoolSettings = form.strictObject({
-  tcp: form
-    .strictObject({
-      maxConnections: int32.optional(),
-      connectTimeout: duration.optional(),
-      tcpKeepalive: tcpKeepalive.optional(),
-      maxConnectionDuration: duration.optional(),
-      // 0 disables it: the CRD leaves this one to the proxy.
-      idleTimeout: durationText.optional(),
-    })
-    .optional(),
-  http: form
-    .strictObject({
-      http1MaxPendingRequests: int32.optional(),
-      http2MaxRequests: int32.optional(),
-      maxRequestsPerConnection: int32.optional(),
-      maxRetries: int32.optional(),
-      idleTimeout: duration.optional(),
-      h2UpgradePolicy: form.oneWordOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']).optional(),
-      useClientProtocol: flag.optional(),
-      maxConcurrentStreams: int32.optional(),
-      http2KeepAlive: form.strictObject({ interval: duration.optional(), timeout: duration.optional() }).optional(),
-    })
-    .optional(),
-});
-export type ConnectionPoolFields = form.Infer<typeof connectionPoolSettings>;
+export const connectionPoolSettings = lazily(() =>
+  z.strictObject({
+    tcp: z.optional(
+      z.strictObject({
+        maxConnections: optional.int32,
+        connectTimeout: optional.duration,
+        tcpKeepalive: z.optional(tcpKeepalive()),
+        maxConnectionDuration: optional.duration,
+        // 0 disables it: the CRD leaves this one to the proxy.
+        idleTimeout: optional.durationText,
+      }),
+    ),
+    http: z.optional(
+      z.strictObject({
+        http1MaxPendingRequests: optional.int32,
+        http2MaxRequests: optional.int32,
+        maxRequestsPerConnection: optional.int32,
+        maxRetries: optional.int32,
+        idleTimeout: optional.duration,
+        h2UpgradePolicy: z.optional(z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'])),
+        useClientProtocol: optional.flag,
+        maxConcurrentStreams: optional.int32,
+        http2KeepAlive: z.optional(z.strictObject({ interval: optional.duration, timeout: optional.duration })),
+      }),
+    ),
+  }),
+);
+export type ConnectionPoolFields = z.infer<ReturnType<typeof connectionPoolSettings>>;

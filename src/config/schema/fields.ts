@@ -2,109 +2,152 @@
  * The field types of Istio's CRDs. Messages are closed: a field that Istio does not know is refused, as `kubectl apply`
  * has the API server refuse it, because a misspelt `exportTo` would otherwise silently widen a policy.
  */
-import * as form from './form.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
 import { MILLISECOND, parseDurationNanoseconds } from './duration.ts';
 
-export const text = form.string();
-export const texts = form.array(form.string());
-export const flag = form.boolean();
-export const int32 = form.int32();
-export const uint32 = form.uint32();
-export const double = form.number();
+export const text = z.string();
+export const texts = z.array(z.string());
+export const flag = z.boolean();
+export const int32 = z.int32();
+export const uint32 = z.uint32();
+export const double = z.number();
 /** google.protobuf wrappers may be null, which is the same as absent. */
-export const flagValue = form.boolean().nullable();
-export const uint32Value = form.uint32().nullable();
-export const uint64 = form.int().min(0);
-export const textMap = form.record(form.string());
+export const flagValue = z.nullable(z.boolean());
+export const uint32Value = z.nullable(z.uint32());
+export const uint64 = z.int().check(z.gte(0));
+export const textMap = z.record(z.string(), z.string());
 
 /** A CEL rule of the CRD. `rule` becomes the problem's code. */
-export function celRule(rule: string, message: string): form.Rule<unknown> {
-  return { rule, message };
+export function celRule(rule: string, message: string): { error: string; params: { rule: string } } {
+  return { error: message, params: { rule } };
 }
 
-export const durationText = form
+export const durationText = z
   .string()
-  .refine(
-    (value) => parseDurationNanoseconds(value) !== undefined,
-    celRule('wrongForm', 'is not a duration; write a number and a unit, such as 1.5s'),
+  .check(
+    z.refine(
+      (value) => parseDurationNanoseconds(value) !== undefined,
+      celRule('wrongForm', 'is not a duration; write a number and a unit, such as 1.5s'),
+    ),
   );
 
 /** The CRD's rule for most durations. */
-export const duration = durationText.refine(
-  (value) => {
-    const nanoseconds = parseDurationNanoseconds(value);
-    return nanoseconds === undefined || nanoseconds >= MILLISECOND;
-  },
-  celRule('duration', 'must last at least 1ms'),
+export const duration = durationText.check(
+  z.refine(
+    (value) => {
+      const nanoseconds = parseDurationNanoseconds(value);
+      return nanoseconds === undefined || nanoseconds >= MILLISECOND;
+    },
+    celRule('duration', 'must last at least 1ms'),
+  ),
 );
 
-export const port = uint32.refine(
-  (value) => value >= 1 && value <= 65535,
-  celRule('port', 'must be a port between 1 and 65535'),
+export const port = uint32.check(
+  z.refine((value) => value >= 1 && value <= 65535, celRule('port', 'must be a port between 1 and 65535')),
 );
+
+/** The same, where a field may be left out: made once, because most fields may. */
+export const optional = {
+  text: z.optional(text),
+  texts: z.optional(texts),
+  flag: z.optional(flag),
+  flagValue: z.optional(flagValue),
+  int32: z.optional(int32),
+  uint32: z.optional(uint32),
+  uint32Value: z.optional(uint32Value),
+  uint64: z.optional(uint64),
+  double: z.optional(double),
+  textMap: z.optional(textMap),
+  duration: z.optional(duration),
+  durationText: z.optional(durationText),
+};
 
 /** A message of which at most one of the fields of each group may be set: protobuf's `oneof`. */
-export function oneOf<S extends form.Shape>(
-  message: form.ObjectForm<S>,
+export function oneOf<Shape extends z.core.$ZodShape>(
+  message: z.ZodMiniObject<Shape, z.core.$strict>,
   ...groups: readonly (readonly string[])[]
-): form.ObjectForm<S> {
-  return groups.reduce((limited, group) => {
-    const set = (value: object): readonly string[] =>
-      group.filter((name) => (value as Readonly<Record<string, unknown>>)[name] !== undefined);
-    return limited.refine((value) => set(value).length < 2, {
-      rule: 'oneOf',
-      message: (value) => `sets ${set(value).join(' and ')}; only one of ${group.join(', ')} may be set`,
-    });
-  }, message);
+): z.ZodMiniObject<Shape, z.core.$strict> {
+  return message.check(
+    z.superRefine((value, context) => {
+      const fields = value as Readonly<Record<string, unknown>>;
+      for (const group of groups) {
+        const set = group.filter((name) => fields[name] !== undefined);
+        if (set.length < 2) continue;
+        context.addIssue({
+          code: 'custom',
+          message: `sets ${set.join(' and ')}; only one of ${group.join(', ')} may be set`,
+          params: { rule: 'oneOf' },
+        });
+      }
+    }),
+  );
 }
 
-export const portSelector = form.strictObject({ number: uint32.optional() });
+export const portSelector = lazily(() => z.strictObject({ number: optional.uint32 }));
 
-export const stringMatch = oneOf(
-  form.strictObject({ exact: text.optional(), prefix: text.optional(), regex: text.optional() }),
-  ['exact', 'prefix', 'regex'],
+export const stringMatch = lazily(() =>
+  oneOf(z.strictObject({ exact: optional.text, prefix: optional.text, regex: optional.text }), [
+    'exact',
+    'prefix',
+    'regex',
+  ]),
 );
-export const stringMatchMap = form.record(stringMatch);
+export const stringMatchMap = lazily(() => z.record(z.string(), stringMatch()));
 
 /** networking.istio.io WorkloadSelector: of ServiceEntry and Sidecar. */
-export const workloadSelector = form.strictObject({
-  labels: form
-    .record(
-      form
-        .string()
-        .max(63)
-        .refine(
-          (value) => !value.includes('*'),
-          celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
+export const workloadSelector = lazily(() =>
+  z.strictObject({
+    labels: z.optional(
+      z
+        .record(
+          z.string(),
+          z.string().check(
+            z.maxLength(63),
+            z.refine(
+              (value) => !value.includes('*'),
+              celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
+            ),
+          ),
+        )
+        .check(
+          z.refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels')),
         ),
-    )
-    .refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels'))
-    .optional(),
-});
+    ),
+  }),
+);
 
 /** type.istio.io WorkloadSelector: of DestinationRule and ProxyConfig. */
-export const matchLabelsSelector = form.strictObject({
-  matchLabels: form
-    .record(
-      form
-        .string()
-        .max(63)
-        .refine(
-          (value) => !value.includes('*'),
-          celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
+export const matchLabelsSelector = lazily(() =>
+  z.strictObject({
+    matchLabels: z.optional(
+      z
+        .record(
+          z.string(),
+          z.string().check(
+            z.maxLength(63),
+            z.refine(
+              (value) => !value.includes('*'),
+              celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
+            ),
+          ),
+        )
+        .check(
+          z.refine((labels) => Object.keys(labels).length <= 4096, celRule('outOfRange', 'has more than 4096 labels')),
+          z.refine((labels) => !Object.hasOwn(labels, ''), celRule('selectorLabels', 'has a label without a name')),
+          z.refine(
+            (labels) => !Object.keys(labels).some((key) => key.includes('*')),
+            celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
+          ),
         ),
-    )
-    .refine((labels) => Object.keys(labels).length <= 4096, celRule('outOfRange', 'has more than 4096 labels'))
-    .refine((labels) => !Object.hasOwn(labels, ''), celRule('selectorLabels', 'has a label without a name'))
-    .refine(
-      (labels) => !Object.keys(labels).some((key) => key.includes('*')),
-      celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
-    )
-    .optional(),
-});
+    ),
+  }),
+);
 
-export const destination = form.strictObject({
-  host: text,
-  subset: text.optional(),
-  port: portSelector.optional(),
-});
+export const destination = lazily(() =>
+  z.strictObject({
+    host: text,
+    subset: optional.text,
+    port: z.optional(portSelector()),
+  }),
+);

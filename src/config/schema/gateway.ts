@@ -1,26 +1,31 @@
-import * as form from './form.ts';
-import { text, textMap, uint32 } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { optional, text, uint32 } from './fields.ts';
 import { serverTLSSettings } from './tls-settings.ts';
 
-const server = form.strictObject({
-  port: form.strictObject({
-    number: uint32,
-    protocol: text,
-    name: text,
-    targetPort: uint32.optional(),
+const server = lazily(() =>
+  z.strictObject({
+    port: z.strictObject({
+      number: uint32,
+      protocol: text,
+      name: text,
+      targetPort: optional.uint32,
+    }),
+    bind: optional.text,
+    hosts: z.array(text),
+    tls: z.optional(serverTLSSettings()),
+    defaultEndpoint: optional.text,
+    name: optional.text,
   }),
-  bind: text.optional(),
-  hosts: form.array(text),
-  tls: serverTLSSettings.optional(),
-  defaultEndpoint: text.optional(),
-  name: text.optional(),
-});
+);
 
 /** networking.istio.io Gateway. */
-export const gatewaySpec = form.strictObject({
-  servers: form.array(server).optional(),
-  selector: textMap.optional(),
-});
+export const gatewaySpec = lazily(() =>
+  z.strictObject({
+    servers: z.optional(z.array(server())),
+    selector: optional.textMap,
+  }),
+);
 
-export type GatewayFields = form.Infer<typeof gatewaySpec>;
-export type ServerFields = form.Infer<typeof server>;
+export type GatewayFields = z.infer<ReturnType<typeof gatewaySpec>>;
+export type ServerFields = z.infer<ReturnType<typeof server>>;

@@ -1,22 +1,25 @@
 /** Kubernetes' ObjectMeta. Only names, labels and annotations are looked at; the rest is what a server writes into it. */
-import * as form from './form.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
 import { anyMap } from './any-map.ts';
-import { text, textMap, texts } from './fields.ts';
+import { optional, text } from './fields.ts';
 
-export const metadata = form.strictObject({
-  name: text.min(1),
-  generateName: text.optional(),
-  namespace: text.optional(),
-  labels: textMap.optional(),
-  annotations: textMap.optional(),
-  creationTimestamp: text.optional(),
-  uid: text.optional(),
-  resourceVersion: form.either(text, form.int()).optional(),
-  generation: form.int().optional(),
-  selfLink: text.optional(),
-  deletionTimestamp: text.optional(),
-  deletionGracePeriodSeconds: form.int().optional(),
-  ownerReferences: form.array(anyMap).optional(),
-  finalizers: texts.optional(),
-  managedFields: form.array(anyMap).optional(),
-});
+export const metadata = lazily(() =>
+  z.strictObject({
+    name: text.check(z.minLength(1)),
+    generateName: optional.text,
+    namespace: optional.text,
+    labels: optional.textMap,
+    annotations: optional.textMap,
+    creationTimestamp: optional.text,
+    uid: optional.text,
+    resourceVersion: z.optional(z.union([text, z.int()])),
+    generation: z.optional(z.int()),
+    selfLink: optional.text,
+    deletionTimestamp: optional.text,
+    deletionGracePeriodSeconds: z.optional(z.int()),
+    ownerReferences: z.optional(z.array(anyMap)),
+    finalizers: optional.texts,
+    managedFields: z.optional(z.array(anyMap)),
+  }),
+);

@@ -1,15 +1,20 @@
-import * as form from './form.ts';
-import { flag, text } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { optional, text } from './fields.ts';
 
 /** PodSpec is Kubernetes' own and large; only what says whether traffic is captured is looked at. */
-export const podSpec = form.looseObject({
-  hostNetwork: flag.optional(),
-  serviceAccountName: text.optional(),
-});
+export const podSpec = lazily(() =>
+  z.looseObject({
+    hostNetwork: optional.flag,
+    serviceAccountName: optional.text,
+  }),
+);
 
 /** Written by Kubernetes: the pod's addresses. */
-export const podStatus = form.looseObject({
-  phase: text.optional(),
-  podIP: text.optional(),
-  podIPs: form.array(form.looseObject({ ip: text })).optional(),
-});
+export const podStatus = lazily(() =>
+  z.looseObject({
+    phase: optional.text,
+    podIP: optional.text,
+    podIPs: z.optional(z.array(z.looseObject({ ip: text }))),
+  }),
+);

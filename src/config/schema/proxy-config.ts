@@ -1,11 +1,14 @@
-import * as form from './form.ts';
-import { int32, matchLabelsSelector, text, textMap } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { int32, matchLabelsSelector, optional } from './fields.ts';
 
 /** networking.istio.io ProxyConfig, the resource (not the field of MeshConfig). */
-export const proxyConfigSpec = form.strictObject({
-  selector: matchLabelsSelector.optional(),
-  concurrency: int32.min(0).nullable().optional(),
-  environmentVariables: textMap.optional(),
-  image: form.strictObject({ imageType: text.optional() }).optional(),
-});
-export type ProxyConfigFields = form.Infer<typeof proxyConfigSpec>;
+export const proxyConfigSpec = lazily(() =>
+  z.strictObject({
+    selector: z.optional(matchLabelsSelector()),
+    concurrency: z.optional(z.nullable(int32.check(z.gte(0)))),
+    environmentVariables: optional.textMap,
+    image: z.optional(z.strictObject({ imageType: optional.text })),
+  }),
+);
+export type ProxyConfigFields = z.infer<ReturnType<typeof proxyConfigSpec>>;

@@ -1,8 +1,9 @@
 /** A whole resource of each kind: what the API server checks before any webhook is asked. */
-import * as form from './form.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
 import { destinationRuleSpec } from './destination-rule.ts';
 import { endpointSliceFields, endpointsFields } from './endpoint-slice.ts';
-import { text } from './fields.ts';
+import { optional, text } from './fields.ts';
 import { gatewaySpec } from './gateway.ts';
 import { metadata } from './metadata.ts';
 import { podSpec, podStatus } from './pod.ts';
@@ -12,27 +13,31 @@ import { sidecarSpec } from './sidecar.ts';
 import { virtualServiceSpec } from './virtual-service.ts';
 import { workloadEntrySpec } from './workload-entry.ts';
 
-const envelope = { apiVersion: text, kind: text, metadata };
+const envelope = lazily(() => ({ apiVersion: text, kind: text, metadata: metadata() }));
 
 /** Written by controllers, never part of a decision. */
-const anyStatus = form.looseObject({}).optional();
+const anyStatus = lazily(() => z.optional(z.looseObject({})));
 
 /** Written by Istio: the addresses it allocated to the hosts. */
-const serviceEntryStatus = form.looseObject({
-  addresses: form.array(form.looseObject({ value: text.optional(), host: text.optional() })).optional(),
-});
+const serviceEntryStatus = lazily(() =>
+  z.looseObject({
+    addresses: z.optional(z.array(z.looseObject({ value: optional.text, host: optional.text }))),
+  }),
+);
 
 /** By kind. A `spec` that is left out is an empty one for kinds of Kubernetes, and missing for kinds of Istio. */
-export const resourceSchemas: Readonly<Record<string, form.ObjectForm>> = {
-  ServiceEntry: form.strictObject({ ...envelope, spec: serviceEntrySpec, status: serviceEntryStatus.optional() }),
-  VirtualService: form.strictObject({ ...envelope, spec: virtualServiceSpec, status: anyStatus }),
-  DestinationRule: form.strictObject({ ...envelope, spec: destinationRuleSpec, status: anyStatus }),
-  Gateway: form.strictObject({ ...envelope, spec: gatewaySpec, status: anyStatus }),
-  Sidecar: form.strictObject({ ...envelope, spec: sidecarSpec, status: anyStatus }),
-  WorkloadEntry: form.strictObject({ ...envelope, spec: workloadEntrySpec, status: anyStatus }),
-  Service: form.strictObject({ ...envelope, spec: serviceSpec.optional(), status: anyStatus }),
-  EndpointSlice: form.strictObject({ ...envelope, ...endpointSliceFields }),
-  Endpoints: form.strictObject({ ...envelope, ...endpointsFields }),
-  Pod: form.strictObject({ ...envelope, spec: podSpec.optional(), status: podStatus.optional() }),
-  Namespace: form.strictObject({ ...envelope, spec: anyStatus, status: anyStatus }),
+export const resourceSchemas: Readonly<Record<string, () => z.ZodMiniObject>> = {
+  ServiceEntry: lazily(() =>
+    z.strictObject({ ...envelope(), spec: serviceEntrySpec(), status: z.optional(serviceEntryStatus()) }),
+  ),
+  VirtualService: lazily(() => z.strictObject({ ...envelope(), spec: virtualServiceSpec(), status: anyStatus() })),
+  DestinationRule: lazily(() => z.strictObject({ ...envelope(), spec: destinationRuleSpec(), status: anyStatus() })),
+  Gateway: lazily(() => z.strictObject({ ...envelope(), spec: gatewaySpec(), status: anyStatus() })),
+  Sidecar: lazily(() => z.strictObject({ ...envelope(), spec: sidecarSpec(), status: anyStatus() })),
+  WorkloadEntry: lazily(() => z.strictObject({ ...envelope(), spec: workloadEntrySpec(), status: anyStatus() })),
+  Service: lazily(() => z.strictObject({ ...envelope(), spec: z.optional(serviceSpec()), status: anyStatus() })),
+  EndpointSlice: lazily(() => z.strictObject({ ...envelope(), ...endpointSliceFields() })),
+  Endpoints: lazily(() => z.strictObject({ ...envelope(), ...endpointsFields() })),
+  Pod: lazily(() => z.strictObject({ ...envelope(), spec: z.optional(podSpec()), status: z.optional(podStatus()) })),
+  Namespace: lazily(() => z.strictObject({ ...envelope(), spec: anyStatus(), status: anyStatus() })),
 };

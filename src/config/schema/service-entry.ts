@@ -1,67 +1,77 @@
-import * as form from './form.ts';
-import { celRule, port, text, texts, workloadSelector } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { celRule, optional, port, text, workloadSelector } from './fields.ts';
 import { workloadEntrySpec } from './workload-entry.ts';
 
-const servicePort = form.strictObject({
-  number: port,
-  protocol: text.max(256).optional(),
-  name: text.max(256),
-  targetPort: port.optional(),
-});
+const servicePort = lazily(() =>
+  z.strictObject({
+    number: port,
+    protocol: z.optional(text.check(z.maxLength(256))),
+    name: text.check(z.maxLength(256)),
+    targetPort: z.optional(port),
+  }),
+);
 
-const resolution = form.oneWordOf(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']);
+const resolution = z.enum(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']);
 
 /** networking.istio.io ServiceEntry. */
-export const serviceEntrySpec = form
-  .strictObject({
-    hosts: form
-      .array(
-        text.refine(
-          (host) => host !== '*',
-          celRule('hostname', '* would admit every host; name a domain, such as *.example.com'),
+export const serviceEntrySpec = lazily(() =>
+  z
+    .strictObject({
+      hosts: z
+        .array(
+          text.check(
+            z.refine(
+              (host) => host !== '*',
+              celRule('hostname', '* would admit every host; name a domain, such as *.example.com'),
+            ),
+          ),
+        )
+        .check(z.minLength(1), z.maxLength(256)),
+      addresses: z.optional(z.array(text.check(z.maxLength(64))).check(z.maxLength(256))),
+      ports: z.optional(
+        z.array(servicePort()).check(
+          z.maxLength(256),
+          z.refine(
+            (ports) => distinct(ports.map(({ name }) => name)),
+            celRule('duplicatePort', 'two ports have the same name'),
+          ),
+          z.refine(
+            (ports) => distinct(ports.map(({ number }) => number)),
+            celRule('duplicatePort', 'two ports have the same number'),
+          ),
         ),
-      )
-      .min(1)
-      .max(256),
-    addresses: form.array(text.max(64)).max(256).optional(),
-    ports: form
-      .array(servicePort)
-      .max(256)
-      .refine(
-        (ports) => distinct(ports.map(({ name }) => name)),
-        celRule('duplicatePort', 'two ports have the same name'),
-      )
-      .refine(
-        (ports) => distinct(ports.map(({ number }) => number)),
-        celRule('duplicatePort', 'two ports have the same number'),
-      )
-      .optional(),
-    location: form.oneWordOf(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
-    resolution: resolution.optional(),
-    endpoints: form.array(workloadEntrySpec).max(4096).optional(),
-    workloadSelector: workloadSelector.optional(),
-    exportTo: texts.optional(),
-    subjectAltNames: texts.optional(),
-  })
-  .refine(
-    (entry) => entry.workloadSelector === undefined || entry.endpoints === undefined,
-    celRule('selectorAndEndpoints', 'sets workloadSelector and endpoints; only one of them may be set'),
-  )
-  .refine(
-    (entry) => isAddressed(entry.resolution) || entry.addresses?.some((address) => address.includes('/')) !== true,
-    celRule('cidrResolution', 'CIDR addresses need resolution NONE or STATIC'),
-  )
-  .refine(
-    (entry) => !isNone(entry.resolution) || entry.endpoints === undefined,
-    celRule('endpointsWithNone', 'resolution NONE keeps the dialled address; endpoints would have no effect'),
-  )
-  .refine(
-    (entry) => entry.resolution !== 'DNS_ROUND_ROBIN' || entry.endpoints === undefined || entry.endpoints.length === 1,
-    celRule('endpointsRoundRobin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
-  );
+      ),
+      location: z.optional(z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL'])),
+      resolution: z.optional(resolution),
+      endpoints: z.optional(z.array(workloadEntrySpec()).check(z.maxLength(4096))),
+      workloadSelector: z.optional(workloadSelector()),
+      exportTo: optional.texts,
+      subjectAltNames: optional.texts,
+    })
+    .check(
+      z.refine(
+        (entry) => entry.workloadSelector === undefined || entry.endpoints === undefined,
+        celRule('selectorAndEndpoints', 'sets workloadSelector and endpoints; only one of them may be set'),
+      ),
+      z.refine(
+        (entry) => isAddressed(entry.resolution) || entry.addresses?.some((address) => address.includes('/')) !== true,
+        celRule('cidrResolution', 'CIDR addresses need resolution NONE or STATIC'),
+      ),
+      z.refine(
+        (entry) => !isNone(entry.resolution) || entry.endpoints === undefined,
+        celRule('endpointsWithNone', 'resolution NONE keeps the dialled address; endpoints would have no effect'),
+      ),
+      z.refine(
+        (entry) =>
+          entry.resolution !== 'DNS_ROUND_ROBIN' || entry.endpoints === undefined || entry.endpoints.length === 1,
+        celRule('endpointsRoundRobin', 'resolution DNS_ROUND_ROBIN takes one endpoint at most'),
+      ),
+    ),
+);
 
-export type ServiceEntryFields = form.Infer<typeof serviceEntrySpec>;
-type ResolutionName = form.Infer<typeof resolution>;
+export type ServiceEntryFields = z.infer<ReturnType<typeof serviceEntrySpec>>;
+type ResolutionName = z.infer<typeof resolution>;
 
 function isNone(name: ResolutionName | undefined): boolean {
   return name === undefined || name === 'NONE';

@@ -1,38 +1,43 @@
-import * as form from './form.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
 import { anyMap } from './any-map.ts';
-import { flag, int32, text, textMap, texts, uint32 } from './fields.ts';
+import { optional, text } from './fields.ts';
 
-const port = form.strictObject({
-  name: text.optional(),
-  protocol: form.oneWordOf(['TCP', 'UDP', 'SCTP']).optional(),
-  appProtocol: text.optional(),
-  port: form.int().min(1).max(65535),
-  targetPort: form.either(form.int().min(0).max(65535), text).optional(),
-  nodePort: uint32.optional(),
-});
+const port = lazily(() =>
+  z.strictObject({
+    name: optional.text,
+    protocol: z.optional(z.enum(['TCP', 'UDP', 'SCTP'])),
+    appProtocol: optional.text,
+    port: z.int().check(z.gte(1), z.lte(65535)),
+    targetPort: z.optional(z.union([z.int().check(z.gte(0), z.lte(65535)), text])),
+    nodePort: optional.uint32,
+  }),
+);
 
 /** ServiceSpec of Kubernetes' v1. */
-export const serviceSpec = form.strictObject({
-  type: form.oneWordOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),
-  clusterIP: text.optional(),
-  clusterIPs: texts.optional(),
-  externalName: text.optional(),
-  externalIPs: texts.optional(),
-  ports: form.array(port).optional(),
-  selector: textMap.optional(),
-  publishNotReadyAddresses: flag.optional(),
-  sessionAffinity: form.oneWordOf(['None', 'ClientIP']).optional(),
-  sessionAffinityConfig: anyMap.optional(),
-  loadBalancerIP: text.optional(),
-  loadBalancerSourceRanges: texts.optional(),
-  loadBalancerClass: text.optional(),
-  externalTrafficPolicy: form.oneWordOf(['Cluster', 'Local']).optional(),
-  internalTrafficPolicy: form.oneWordOf(['Cluster', 'Local']).optional(),
-  healthCheckNodePort: int32.optional(),
-  ipFamilies: form.array(form.oneWordOf(['IPv4', 'IPv6'])).optional(),
-  ipFamilyPolicy: form.oneWordOf(['SingleStack', 'PreferDualStack', 'RequireDualStack']).optional(),
-  allocateLoadBalancerNodePorts: flag.optional(),
-  trafficDistribution: text.optional(),
-});
+export const serviceSpec = lazily(() =>
+  z.strictObject({
+    type: z.optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'])),
+    clusterIP: optional.text,
+    clusterIPs: optional.texts,
+    externalName: optional.text,
+    externalIPs: optional.texts,
+    ports: z.optional(z.array(port())),
+    selector: optional.textMap,
+    publishNotReadyAddresses: optional.flag,
+    sessionAffinity: z.optional(z.enum(['None', 'ClientIP'])),
+    sessionAffinityConfig: z.optional(anyMap),
+    loadBalancerIP: optional.text,
+    loadBalancerSourceRanges: optional.texts,
+    loadBalancerClass: optional.text,
+    externalTrafficPolicy: z.optional(z.enum(['Cluster', 'Local'])),
+    internalTrafficPolicy: z.optional(z.enum(['Cluster', 'Local'])),
+    healthCheckNodePort: optional.int32,
+    ipFamilies: z.optional(z.array(z.enum(['IPv4', 'IPv6']))),
+    ipFamilyPolicy: z.optional(z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack'])),
+    allocateLoadBalancerNodePorts: optional.flag,
+    trafficDistribution: optional.text,
+  }),
+);
 
-export type ServiceFields = form.Infer<typeof serviceSpec>;
+export type ServiceFields = z.infer<ReturnType<typeof serviceSpec>>;

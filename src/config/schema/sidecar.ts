@@ -1,47 +1,56 @@
-import * as form from './form.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
 import { connectionPoolSettings } from './connection-pool.ts';
-import { destination, text, uint32, workloadSelector } from './fields.ts';
+import { destination, optional, text, workloadSelector } from './fields.ts';
 import { serverTLSSettings } from './tls-settings.ts';
 
-const sidecarPort = form.strictObject({
-  number: uint32.optional(),
-  protocol: text.optional(),
-  name: text.optional(),
-  targetPort: uint32.optional(),
-});
-const captureMode = form.oneWordOf(['DEFAULT', 'IPTABLES', 'NONE']);
+const sidecarPort = lazily(() =>
+  z.strictObject({
+    number: optional.uint32,
+    protocol: optional.text,
+    name: optional.text,
+    targetPort: optional.uint32,
+  }),
+);
+const captureMode = z.enum(['DEFAULT', 'IPTABLES', 'NONE']);
 
-const ingressListener = form.strictObject({
-  port: sidecarPort,
-  bind: text.optional(),
-  captureMode: captureMode.optional(),
-  defaultEndpoint: text.optional(),
-  tls: serverTLSSettings.optional(),
-  connectionPool: connectionPoolSettings.optional(),
-});
+const ingressListener = lazily(() =>
+  z.strictObject({
+    port: sidecarPort(),
+    bind: optional.text,
+    captureMode: z.optional(captureMode),
+    defaultEndpoint: optional.text,
+    tls: z.optional(serverTLSSettings()),
+    connectionPool: z.optional(connectionPoolSettings()),
+  }),
+);
 
-const egressListener = form.strictObject({
-  port: sidecarPort.optional(),
-  bind: text.optional(),
-  captureMode: captureMode.optional(),
-  hosts: form.array(text),
-});
+const egressListener = lazily(() =>
+  z.strictObject({
+    port: z.optional(sidecarPort()),
+    bind: optional.text,
+    captureMode: z.optional(captureMode),
+    hosts: z.array(text),
+  }),
+);
 
 /** networking.istio.io Sidecar. */
-export const sidecarSpec = form.strictObject({
-  workloadSelector: workloadSelector.optional(),
-  ingress: form.array(ingressListener).optional(),
-  egress: form.array(egressListener).optional(),
-  inboundConnectionPool: connectionPoolSettings.optional(),
-  outboundTrafficPolicy: form
-    .strictObject({
-      mode: form.oneWordOf(['REGISTRY_ONLY', 'ALLOW_ANY']).optional(),
-      egressProxy: destination.optional(),
-    })
-    .optional(),
-});
+export const sidecarSpec = lazily(() =>
+  z.strictObject({
+    workloadSelector: z.optional(workloadSelector()),
+    ingress: z.optional(z.array(ingressListener())),
+    egress: z.optional(z.array(egressListener())),
+    inboundConnectionPool: z.optional(connectionPoolSettings()),
+    outboundTrafficPolicy: z.optional(
+      z.strictObject({
+        mode: z.optional(z.enum(['REGISTRY_ONLY', 'ALLOW_ANY'])),
+        egressProxy: z.optional(destination()),
+      }),
+    ),
+  }),
+);
 
-export type SidecarFields = form.Infer<typeof sidecarSpec>;
-export type SidecarPortFields = form.Infer<typeof sidecarPort>;
-export type IngressListenerFields = form.Infer<typeof ingressListener>;
-export type EgressListenerFields = form.Infer<typeof egressListener>;
+export type SidecarFields = z.infer<ReturnType<typeof sidecarSpec>>;
+export type SidecarPortFields = z.infer<ReturnType<typeof sidecarPort>>;
+export type IngressListenerFields = z.infer<ReturnType<typeof ingressListener>>;
+export type EgressListenerFields = z.infer<ReturnType<typeof egressListener>>;

@@ -1,64 +1,71 @@
-import * as form from './form.ts';
-import { celRule, flag, flagValue, text, texts } from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { celRule, optional, text } from './fields.ts';
 
 /** ClientTLSSettings: how TLS is originated. */
-export const clientTLSSettings = form.strictObject({
-  mode: form.oneWordOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']).optional(),
-  clientCertificate: text.optional(),
-  privateKey: text.optional(),
-  caCertificates: text.optional(),
-  credentialName: text.optional(),
-  subjectAltNames: texts.optional(),
-  sni: text.optional(),
-  insecureSkipVerify: flagValue.optional(),
-  caCrl: text.optional(),
-});
-export type ClientTLSFields = form.Infer<typeof clientTLSSettings>;
+export const clientTLSSettings = lazily(() =>
+  z.strictObject({
+    mode: z.optional(z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
+    clientCertificate: optional.text,
+    privateKey: optional.text,
+    caCertificates: optional.text,
+    credentialName: optional.text,
+    subjectAltNames: optional.texts,
+    sni: optional.text,
+    insecureSkipVerify: optional.flagValue,
+    caCrl: optional.text,
+  }),
+);
+export type ClientTLSFields = z.infer<ReturnType<typeof clientTLSSettings>>;
 
-const tlsVersion = form.oneWordOf(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
+const tlsVersion = z.enum(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
 
 /** ServerTLSSettings: of a Gateway's server and of a Sidecar's ingress listener. */
-export const serverTLSSettings = form
-  .strictObject({
-    httpsRedirect: flag.optional(),
-    mode: form
-      .oneWordOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL'])
-      .optional(),
-    serverCertificate: text.optional(),
-    privateKey: text.optional(),
-    caCertificates: text.optional(),
-    caCrl: text.optional(),
-    credentialName: text.optional(),
-    caCertCredentialName: text.optional(),
-    credentialNames: form.array(text).min(1).max(2).optional(),
-    tlsCertificates: form
-      .array(
-        form.strictObject({
-          serverCertificate: text.optional(),
-          privateKey: text.optional(),
-          caCertificates: text.optional(),
-        }),
-      )
-      .min(1)
-      .max(2)
-      .optional(),
-    subjectAltNames: texts.optional(),
-    verifyCertificateSpki: texts.optional(),
-    verifyCertificateHash: texts.optional(),
-    minProtocolVersion: tlsVersion.optional(),
-    maxProtocolVersion: tlsVersion.optional(),
-    cipherSuites: texts.optional(),
-  })
-  .refine(
-    (tls) => !(tls.credentialName !== undefined && tls.credentialNames !== undefined),
-    celRule('tlsOneCertificateSource', 'sets credentialName and credentialNames; only one of them may be set'),
-  )
-  .refine(
-    (tls) => !(tls.credentialName !== undefined && tls.tlsCertificates !== undefined),
-    celRule('tlsOneCertificateSource', 'sets credentialName and tlsCertificates; only one of them may be set'),
-  )
-  .refine(
-    (tls) => !(tls.credentialNames !== undefined && tls.tlsCertificates !== undefined),
-    celRule('tlsOneCertificateSource', 'sets credentialNames and tlsCertificates; only one of them may be set'),
-  );
-export type ServerTLSFields = form.Infer<typeof serverTLSSettings>;
+export const serverTLSSettings = lazily(() =>
+  z
+    .strictObject({
+      httpsRedirect: optional.flag,
+      mode: z.optional(
+        z.enum(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
+      ),
+      serverCertificate: optional.text,
+      privateKey: optional.text,
+      caCertificates: optional.text,
+      caCrl: optional.text,
+      credentialName: optional.text,
+      caCertCredentialName: optional.text,
+      credentialNames: z.optional(z.array(text).check(z.minLength(1), z.maxLength(2))),
+      tlsCertificates: z.optional(
+        z
+          .array(
+            z.strictObject({
+              serverCertificate: optional.text,
+              privateKey: optional.text,
+              caCertificates: optional.text,
+            }),
+          )
+          .check(z.minLength(1), z.maxLength(2)),
+      ),
+      subjectAltNames: optional.texts,
+      verifyCertificateSpki: optional.texts,
+      verifyCertificateHash: optional.texts,
+      minProtocolVersion: z.optional(tlsVersion),
+      maxProtocolVersion: z.optional(tlsVersion),
+      cipherSuites: optional.texts,
+    })
+    .check(
+      z.refine(
+        (tls) => !(tls.credentialName !== undefined && tls.credentialNames !== undefined),
+        celRule('tlsOneCertificateSource', 'sets credentialName and credentialNames; only one of them may be set'),
+      ),
+      z.refine(
+        (tls) => !(tls.credentialName !== undefined && tls.tlsCertificates !== undefined),
+        celRule('tlsOneCertificateSource', 'sets credentialName and tlsCertificates; only one of them may be set'),
+      ),
+      z.refine(
+        (tls) => !(tls.credentialNames !== undefined && tls.tlsCertificates !== undefined),
+        celRule('tlsOneCertificateSource', 'sets credentialNames and tlsCertificates; only one of them may be set'),
+      ),
+    ),
+);
+export type ServerTLSFields = z.infer<ReturnType<typeof serverTLSSettings>>;

@@ -1,189 +1,204 @@
-import * as form from './form.ts';
-import {
-  destination,
-  double,
-  duration,
-  flag,
-  flagValue,
-  int32,
-  oneOf,
-  stringMatch,
-  stringMatchMap,
-  text,
-  textMap,
-  texts,
-  uint32,
-  uint32Value,
-} from './fields.ts';
+import * as z from 'zod/mini';
+import { lazily } from './lazily.ts';
+import { destination, oneOf, optional, stringMatch, stringMatchMap, text, uint32 } from './fields.ts';
 
-const headerOperations = form.strictObject({
-  set: textMap.optional(),
-  add: textMap.optional(),
-  remove: texts.optional(),
-});
-const headers = form.strictObject({ request: headerOperations.optional(), response: headerOperations.optional() });
-const percent = form.strictObject({ value: double.optional() });
-
-const httpMatchRequest = form.strictObject({
-  name: text.optional(),
-  uri: stringMatch.optional(),
-  scheme: stringMatch.optional(),
-  method: stringMatch.optional(),
-  authority: stringMatch.optional(),
-  headers: stringMatchMap.optional(),
-  port: uint32.optional(),
-  sourceLabels: textMap.optional(),
-  gateways: texts.optional(),
-  queryParams: stringMatchMap.optional(),
-  ignoreUriCase: flag.optional(),
-  withoutHeaders: stringMatchMap.optional(),
-  sourceNamespace: text.optional(),
-  statPrefix: text.optional(),
-});
-
-const httpRouteDestination = form.strictObject({
-  destination,
-  weight: int32.optional(),
-  headers: headers.optional(),
-});
-const routeDestination = form.strictObject({ destination, weight: int32.optional() });
-
-const httpRedirect = oneOf(
-  form.strictObject({
-    uri: text.optional(),
-    prefixRewrite: text.optional(),
-    authority: text.optional(),
-    port: uint32.optional(),
-    derivePort: form.oneWordOf(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']).optional(),
-    scheme: text.optional(),
-    redirectCode: uint32.optional(),
+const headerOperations = lazily(() =>
+  z.strictObject({
+    set: optional.textMap,
+    add: optional.textMap,
+    remove: optional.texts,
   }),
-  ['port', 'derivePort'],
+);
+const headers = lazily(() =>
+  z.strictObject({ request: z.optional(headerOperations()), response: z.optional(headerOperations()) }),
+);
+const percent = lazily(() => z.strictObject({ value: optional.double }));
+
+const httpMatchRequest = lazily(() =>
+  z.strictObject({
+    name: optional.text,
+    uri: z.optional(stringMatch()),
+    scheme: z.optional(stringMatch()),
+    method: z.optional(stringMatch()),
+    authority: z.optional(stringMatch()),
+    headers: z.optional(stringMatchMap()),
+    port: optional.uint32,
+    sourceLabels: optional.textMap,
+    gateways: optional.texts,
+    queryParams: z.optional(stringMatchMap()),
+    ignoreUriCase: optional.flag,
+    withoutHeaders: z.optional(stringMatchMap()),
+    sourceNamespace: optional.text,
+    statPrefix: optional.text,
+  }),
 );
 
-const httpFaultInjection = form.strictObject({
-  delay: oneOf(
-    form.strictObject({
-      percent: int32.optional(),
-      fixedDelay: duration.optional(),
-      exponentialDelay: duration.optional(),
-      percentage: percent.optional(),
+const httpRouteDestination = lazily(() =>
+  z.strictObject({
+    destination: destination(),
+    weight: optional.int32,
+    headers: z.optional(headers()),
+  }),
+);
+const routeDestination = lazily(() => z.strictObject({ destination: destination(), weight: optional.int32 }));
+
+const httpRedirect = lazily(() =>
+  oneOf(
+    z.strictObject({
+      uri: optional.text,
+      prefixRewrite: optional.text,
+      authority: optional.text,
+      port: optional.uint32,
+      derivePort: z.optional(z.enum(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT'])),
+      scheme: optional.text,
+      redirectCode: optional.uint32,
     }),
-    ['fixedDelay', 'exponentialDelay'],
-  ).optional(),
-  abort: oneOf(
-    form.strictObject({
-      httpStatus: int32.optional(),
-      grpcStatus: text.optional(),
-      http2Error: text.optional(),
-      percentage: percent.optional(),
-    }),
-    ['httpStatus', 'grpcStatus', 'http2Error'],
-  ).optional(),
-});
+    ['port', 'derivePort'],
+  ),
+);
 
-const corsPolicy = form.strictObject({
-  allowOrigin: texts.optional(),
-  allowOrigins: form.array(stringMatch).optional(),
-  allowMethods: texts.optional(),
-  allowHeaders: texts.optional(),
-  exposeHeaders: texts.optional(),
-  maxAge: duration.optional(),
-  allowCredentials: flagValue.optional(),
-  unmatchedPreflights: form.oneWordOf(['UNSPECIFIED', 'FORWARD', 'IGNORE']).optional(),
-});
+const httpFaultInjection = lazily(() =>
+  z.strictObject({
+    delay: z.optional(
+      oneOf(
+        z.strictObject({
+          percent: optional.int32,
+          fixedDelay: optional.duration,
+          exponentialDelay: optional.duration,
+          percentage: z.optional(percent()),
+        }),
+        ['fixedDelay', 'exponentialDelay'],
+      ),
+    ),
+    abort: z.optional(
+      oneOf(
+        z.strictObject({
+          httpStatus: optional.int32,
+          grpcStatus: optional.text,
+          http2Error: optional.text,
+          percentage: z.optional(percent()),
+        }),
+        ['httpStatus', 'grpcStatus', 'http2Error'],
+      ),
+    ),
+  }),
+);
 
-export const httpRetry = form.strictObject({
-  attempts: int32.optional(),
-  perTryTimeout: duration.optional(),
-  retryOn: text.optional(),
-  retryRemoteLocalities: flagValue.optional(),
-  retryIgnorePreviousHosts: flagValue.optional(),
-  backoff: duration.optional(),
-});
+const corsPolicy = lazily(() =>
+  z.strictObject({
+    allowOrigin: optional.texts,
+    allowOrigins: z.optional(z.array(stringMatch())),
+    allowMethods: optional.texts,
+    allowHeaders: optional.texts,
+    exposeHeaders: optional.texts,
+    maxAge: optional.duration,
+    allowCredentials: optional.flagValue,
+    unmatchedPreflights: z.optional(z.enum(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
+  }),
+);
 
-const httpRoute = form.strictObject({
-  name: text.optional(),
-  match: form.array(httpMatchRequest).optional(),
-  route: form.array(httpRouteDestination).optional(),
-  redirect: httpRedirect.optional(),
-  directResponse: form
-    .strictObject({
-      status: uint32,
-      body: oneOf(form.strictObject({ string: text.optional(), bytes: text.optional() }), [
-        'string',
-        'bytes',
-      ]).optional(),
-    })
-    .optional(),
-  delegate: form.strictObject({ name: text.optional(), namespace: text.optional() }).optional(),
-  rewrite: form
-    .strictObject({
-      uri: text.optional(),
-      authority: text.optional(),
-      uriRegexRewrite: form.strictObject({ match: text.optional(), rewrite: text.optional() }).optional(),
-    })
-    .optional(),
-  timeout: duration.optional(),
-  retries: httpRetry.optional(),
-  fault: httpFaultInjection.optional(),
-  mirror: destination.optional(),
-  mirrors: form.array(form.strictObject({ destination, percentage: percent.optional() })).optional(),
-  mirrorPercent: uint32Value.optional(),
-  mirror_percent: uint32Value.optional(),
-  mirrorPercentage: percent.optional(),
-  corsPolicy: corsPolicy.optional(),
-  headers: headers.optional(),
-});
+export const httpRetry = lazily(() =>
+  z.strictObject({
+    attempts: optional.int32,
+    perTryTimeout: optional.duration,
+    retryOn: optional.text,
+    retryRemoteLocalities: optional.flagValue,
+    retryIgnorePreviousHosts: optional.flagValue,
+    backoff: optional.duration,
+  }),
+);
 
-const tlsMatchAttributes = form.strictObject({
-  sniHosts: form.array(text),
-  destinationSubnets: texts.optional(),
-  port: uint32.optional(),
-  sourceLabels: textMap.optional(),
-  gateways: texts.optional(),
-  sourceNamespace: text.optional(),
-});
+const httpRoute = lazily(() =>
+  z.strictObject({
+    name: optional.text,
+    match: z.optional(z.array(httpMatchRequest())),
+    route: z.optional(z.array(httpRouteDestination())),
+    redirect: z.optional(httpRedirect()),
+    directResponse: z.optional(
+      z.strictObject({
+        status: uint32,
+        body: z.optional(oneOf(z.strictObject({ string: optional.text, bytes: optional.text }), ['string', 'bytes'])),
+      }),
+    ),
+    delegate: z.optional(z.strictObject({ name: optional.text, namespace: optional.text })),
+    rewrite: z.optional(
+      z.strictObject({
+        uri: optional.text,
+        authority: optional.text,
+        uriRegexRewrite: z.optional(z.strictObject({ match: optional.text, rewrite: optional.text })),
+      }),
+    ),
+    timeout: optional.duration,
+    retries: z.optional(httpRetry()),
+    fault: z.optional(httpFaultInjection()),
+    mirror: z.optional(destination()),
+    mirrors: z.optional(z.array(z.strictObject({ destination: destination(), percentage: z.optional(percent()) }))),
+    mirrorPercent: optional.uint32Value,
+    mirror_percent: optional.uint32Value,
+    mirrorPercentage: z.optional(percent()),
+    corsPolicy: z.optional(corsPolicy()),
+    headers: z.optional(headers()),
+  }),
+);
 
-const l4MatchAttributes = form.strictObject({
-  destinationSubnets: texts.optional(),
-  port: uint32.optional(),
-  sourceSubnet: text.optional(),
-  sourceLabels: textMap.optional(),
-  gateways: texts.optional(),
-  sourceNamespace: text.optional(),
-});
+const tlsMatchAttributes = lazily(() =>
+  z.strictObject({
+    sniHosts: z.array(text),
+    destinationSubnets: optional.texts,
+    port: optional.uint32,
+    sourceLabels: optional.textMap,
+    gateways: optional.texts,
+    sourceNamespace: optional.text,
+  }),
+);
 
-const tlsRoute = form.strictObject({
-  match: form.array(tlsMatchAttributes),
-  route: form.array(routeDestination).optional(),
-});
-const tcpRoute = form.strictObject({
-  match: form.array(l4MatchAttributes).optional(),
-  route: form.array(routeDestination).optional(),
-});
+const l4MatchAttributes = lazily(() =>
+  z.strictObject({
+    destinationSubnets: optional.texts,
+    port: optional.uint32,
+    sourceSubnet: optional.text,
+    sourceLabels: optional.textMap,
+    gateways: optional.texts,
+    sourceNamespace: optional.text,
+  }),
+);
+
+const tlsRoute = lazily(() =>
+  z.strictObject({
+    match: z.array(tlsMatchAttributes()),
+    route: z.optional(z.array(routeDestination())),
+  }),
+);
+const tcpRoute = lazily(() =>
+  z.strictObject({
+    match: z.optional(z.array(l4MatchAttributes())),
+    route: z.optional(z.array(routeDestination())),
+  }),
+);
 
 /** networking.istio.io VirtualService. */
-export const virtualServiceSpec = form.strictObject({
-  hosts: texts.optional(),
-  gateways: texts.optional(),
-  http: form.array(httpRoute).optional(),
-  tls: form.array(tlsRoute).optional(),
-  tcp: form.array(tcpRoute).optional(),
-  exportTo: texts.optional(),
-});
+export const virtualServiceSpec = lazily(() =>
+  z.strictObject({
+    hosts: optional.texts,
+    gateways: optional.texts,
+    http: z.optional(z.array(httpRoute())),
+    tls: z.optional(z.array(tlsRoute())),
+    tcp: z.optional(z.array(tcpRoute())),
+    exportTo: optional.texts,
+  }),
+);
 
-export type VirtualServiceFields = form.Infer<typeof virtualServiceSpec>;
-export type HTTPRouteFields = form.Infer<typeof httpRoute>;
-export type HTTPMatchFields = form.Infer<typeof httpMatchRequest>;
-export type HTTPRouteDestinationFields = form.Infer<typeof httpRouteDestination>;
-export type RouteDestinationFields = form.Infer<typeof routeDestination>;
-export type HeadersFields = form.Infer<typeof headers>;
-export type HTTPFaultFields = form.Infer<typeof httpFaultInjection>;
-export type CorsFields = form.Infer<typeof corsPolicy>;
-export type HTTPRetryFields = form.Infer<typeof httpRetry>;
-export type HTTPRedirectFields = form.Infer<typeof httpRedirect>;
-export type TLSRouteFields = form.Infer<typeof tlsRoute>;
-export type TCPRouteFields = form.Infer<typeof tcpRoute>;
-export type DestinationFields = form.Infer<typeof destination>;
-export type StringMatchFields = form.Infer<typeof stringMatch>;
+export type VirtualServiceFields = z.infer<ReturnType<typeof virtualServiceSpec>>;
+export type HTTPRouteFields = z.infer<ReturnType<typeof httpRoute>>;
+export type HTTPMatchFields = z.infer<ReturnType<typeof httpMatchRequest>>;
+export type HTTPRouteDestinationFields = z.infer<ReturnType<typeof httpRouteDestination>>;
+export type RouteDestinationFields = z.infer<ReturnType<typeof routeDestination>>;
+export type HeadersFields = z.infer<ReturnType<typeof headers>>;
+export type HTTPFaultFields = z.infer<ReturnType<typeof httpFaultInjection>>;
+export type CorsFields = z.infer<ReturnType<typeof corsPolicy>>;
+export type HTTPRetryFields = z.infer<ReturnType<typeof httpRetry>>;
+export type HTTPRedirectFields = z.infer<ReturnType<typeof httpRedirect>>;
+export type TLSRouteFields = z.infer<ReturnType<typeof tlsRoute>>;
+export type TCPRouteFields = z.infer<ReturnType<typeof tcpRoute>>;
+export type DestinationFields = z.infer<ReturnType<typeof destination>>;
+export type StringMatchFields = z.infer<ReturnType<typeof stringMatch>>;

@@ -1,7 +1,7 @@
+import type * as z from 'zod/mini';
 import { formatFieldPath } from '../field-path.ts';
 import { schemaProblems } from '../schema-problems.ts';
 import { destinationRuleSpec } from '../schema/destination-rule.ts';
-import type { Form, Infer } from '../schema/form.ts';
 import { gatewaySpec } from '../schema/gateway.ts';
 import { proxyConfigSpec } from '../schema/proxy-config.ts';
 import { serviceEntrySpec } from '../schema/service-entry.ts';
@@ -41,15 +41,15 @@ interface CheckedMetadata {
 }
 
 interface KindRules {
-  readonly schema: Form;
+  readonly schema: () => z.ZodMiniType;
   readonly validate: (report: Report, spec: unknown, metadata: CheckedMetadata) => void;
 }
 
-function kindRules<Schema extends Form>(
-  schema: Schema,
-  validate: (report: Report, spec: Infer<Schema>, metadata: CheckedMetadata) => void,
+function kindRules<Schema extends z.ZodMiniType>(
+  schema: () => Schema,
+  validate: (report: Report, spec: z.infer<Schema>, metadata: CheckedMetadata) => void,
 ): KindRules {
-  return { schema, validate: (report, spec, metadata) => validate(report, spec as Infer<Schema>, metadata) };
+  return { schema, validate: (report, spec, metadata) => validate(report, spec as z.infer<Schema>, metadata) };
 }
 
 /** Istio marks what it makes from resources of the Gateway API, which follow looser rules. */
@@ -83,7 +83,7 @@ const rulesOfKind: Readonly<Record<string, KindRules>> = {
 export function validateResource(resource: UncheckedResource): Problem[] {
   const rules = rulesOfKind[resource.kind];
   if (rules === undefined) return [];
-  const structure = schemaProblems(resource.spec ?? undefined, rules.schema);
+  const structure = schemaProblems(resource.spec ?? undefined, rules.schema());
   if (structure.length === 0) return validateWellFormed(resource);
   return structure.map(({ path, code, message, fix }) => ({
     field: formatFieldPath(['spec', ...path]),
