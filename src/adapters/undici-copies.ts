@@ -23,9 +23,8 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void 
   const undo: (() => void)[] = [];
   const load = (): void => {
     for (const one of undo.splice(0)) one();
-    // Reading this global is what makes Node load it.
-    void globalThis.Response;
-    readSlots(found);
+    // Reading this global is what makes Node load it. A bundler would leave out a reading of which nothing is made.
+    if (typeof globalThis.Response === 'function') readSlots(found);
   };
   for (const name of ENTRANCES) {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
