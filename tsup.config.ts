@@ -57,6 +57,16 @@ function forwarders(name: string): string {
     .join('\n');
 }
 
+/** zod keeps its settings on `globalThis`, where an application's own zod would change them: what is carried has its own. */
+const zodApart: EsbuildPlugin = {
+  name: 'zod-apart',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]core[\\/]core\.js$/ }, ({ path }) => ({
+      contents: `const apart = {}; ${readFileSync(path, 'utf8').replaceAll('globalThis', 'apart')}`,
+    }));
+  },
+};
+
 const plainRequire: BuildPlugin = {
   name: 'plain-require',
   renderChunk: (code, { map = null }) => ({ code: code.replaceAll(`${PLAIN_REQUIRE}(`, 'require('), map }),
@@ -83,7 +93,7 @@ export default defineConfig({
   sourcemap: true,
   external: ['vitest', 'expect', 'undici'],
   noExternal: [...CARRIED, ...Object.keys(AT_FIRST_CALL)],
-  esbuildPlugins: [loadAtFirstCall],
+  esbuildPlugins: [loadAtFirstCall, zodApart],
   // The build of yaml for browsers is the one in ES modules, of which only the parts that are used are carried.
   esbuildOptions: (options) => void (options.alias = { yaml: join(folderOf('yaml'), 'browser/index.js') }),
   plugins: [plainRequire],
