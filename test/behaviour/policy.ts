@@ -19,9 +19,18 @@ export function registryPolicy({ ports }: Pick<Equipment, 'ports'>): string {
     ports: declared('TCP'),
     resolution: 'NONE',
   };
-  return ['outboundTrafficPolicy: {mode: REGISTRY_ONLY}', entry('names', names), entry('addresses', addresses)].join(
-    '\n---\n',
-  );
+  // What a forward proxy is asked to carry has to be admitted where it goes. Nobody dials it.
+  const tunnelled = {
+    hosts: ['tunnelled.behaviour.test'],
+    ports: [{ number: 443, name: 'tls-443', protocol: 'TLS' }],
+    resolution: 'NONE',
+  };
+  return [
+    'outboundTrafficPolicy: {mode: REGISTRY_ONLY}',
+    entry('names', names),
+    entry('addresses', addresses),
+    entry('tunnelled', tunnelled),
+  ].join('\n---\n');
 }
 
 /** JSON is YAML. */

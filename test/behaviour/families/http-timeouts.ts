@@ -146,11 +146,18 @@ export const timeouts: Family = {
     },
     {
       name: 'invalid timeouts throw',
-      run: (lab) => [
-        lab.thrown(() => http.request({ host: 'localhost', port: 1, timeout: 'soon' as never })),
-        lab.thrown(() => http.request({ host: 'localhost', port: 1, timeout: -1 })),
-        lab.thrown(() => http.request({ host: 'localhost', port: lab.closedPort('http') }).setTimeout('soon' as never)),
-      ],
+      run: (lab) => {
+        const request = http.request({ host: 'localhost', port: lab.closedPort('http') });
+        // When a refused connection is given up is told elsewhere.
+        request.on('error', () => undefined);
+        const thrown = [
+          lab.thrown(() => http.request({ host: 'localhost', port: 1, timeout: 'soon' as never })),
+          lab.thrown(() => http.request({ host: 'localhost', port: 1, timeout: -1 })),
+          lab.thrown(() => request.setTimeout('soon' as never)),
+        ];
+        request.destroy();
+        return thrown;
+      },
     },
   ],
 };

@@ -93,7 +93,7 @@ export const upgrade: Family = {
           host: 'localhost',
           port: server.port,
           method: 'CONNECT',
-          path: 'a.behaviour.test:443',
+          path: 'tunnelled.behaviour.test:443',
         });
         request.end();
         return new Promise((resolve) => {
@@ -121,7 +121,12 @@ export const upgrade: Family = {
           },
           { carried: 'tcp' },
         );
-        const request = lab.request({ host: 'localhost', port, method: 'CONNECT', path: 'a.behaviour.test:443' });
+        const request = lab.request({
+          host: 'localhost',
+          port,
+          method: 'CONNECT',
+          path: 'tunnelled.behaviour.test:443',
+        });
         request.on('connect', (response, socket: net.Socket) => {
           lab.trace.note('status', response.statusCode);
           socket.resume();
@@ -135,7 +140,12 @@ export const upgrade: Family = {
       name: 'CONNECT nobody listens to closes the connection',
       run: async (lab) => {
         const { port } = await lab.scripted(() => 'HTTP/1.1 200 OK\r\n\r\n', { carried: 'tcp' });
-        const request = lab.request({ host: 'localhost', port, method: 'CONNECT', path: 'a.behaviour.test:443' });
+        const request = lab.request({
+          host: 'localhost',
+          port,
+          method: 'CONNECT',
+          path: 'tunnelled.behaviour.test:443',
+        });
         request.on('error', () => undefined);
         request.end();
         await lab.closed(request);
