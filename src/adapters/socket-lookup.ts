@@ -149,13 +149,17 @@ export function dialledAddress(
   });
 }
 
-/** A `lookup` that gives one address without asking anyone. */
-export function pinnedLookup(address: string): LookupFunction {
-  const family = isIP(address);
+/** A `lookup` that gives these addresses without asking anyone. */
+export function pinnedLookup(...addresses: readonly [string, ...string[]]): LookupFunction {
+  const [first] = addresses;
   return (_host, options, callback) => {
     process.nextTick(() => {
-      if (options.all) callback(null, [{ address, family }]);
-      else callback(null, address, family);
+      if (options.all)
+        callback(
+          null,
+          addresses.map((address) => ({ address, family: isIP(address) })),
+        );
+      else callback(null, first, isIP(first));
     });
   };
 }

@@ -3,7 +3,8 @@ import { TLSSocket } from 'node:tls';
 import { RetryState } from '../upstream/retry.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
 import { openBelow, type ConnectOutcome } from './socket-below.ts';
-import type { Redial } from './socket-records.ts';
+import { pinnedLookup } from './socket-lookup.ts';
+import { recordsOf, type Redial } from './socket-records.ts';
 
 /**
  * Tries a connection again that did not come about, after the back-off, and at another endpoint where there is one. The
@@ -57,9 +58,19 @@ export class ConnectRetries {
     const target = retry.nextTarget(this.#tried) ?? mark.target;
     if (target) this.#tried.push(target);
     const originate = !(this.#socket instanceof TLSSocket);
-    this.#breakOff = openBelow({ mark, target, originate, options }, (outcome) => {
+    const sameHost = target?.host === mark.target?.host && target?.port === mark.target?.port;
+    const [first, ...more] = sameHost ? this.#resolved() : [];
+    // Each of them is decided again all the same.
+    const dialled = first === undefined ? options : { ...options, lookup: pinnedLookup(first, ...more) };
+    this.#breakOff = openBelow({ mark, target, originate, options: dialled }, (outcome) => {
       if (outcome.kind !== 'failed' || !this.#next()) this.#end(outcome);
     });
+  }
+
+  /** What the name of the first try was found at: who asked for one connection is asked for its addresses once. */
+  #resolved(): string[] {
+    const { admitted = [] } = recordsOf(this.#guard).get(this.#socket) ?? {};
+    return [...admitted].map((addressAndPort) => addressAndPort.slice(0, addressAndPort.lastIndexOf(' ')));
   }
 
   #end(outcome: ConnectOutcome): void {

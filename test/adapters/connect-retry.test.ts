@@ -71,14 +71,6 @@ const endpoints = (protocol: string, ...ports: number[]): string =>
     `resolution: STATIC\nendpoints:\n${ports.map((port) => `- {address: 127.0.0.1, ports: {p80: ${port}}}`).join('\n')}`,
   );
 
-/** Listens on a port that refused before, once somebody was refused there. */
-async function opensLater(port: number, listener: http.RequestListener): Promise<http.Server> {
-  const server = http.createServer(listener);
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return server;
-}
-
 describe("Istio's default retries, when no connection comes about", () => {
   it('take the next endpoint, and the client sees one connection', async () => {
     const ended = governed(endpoints('HTTP', closed, web.port));
@@ -101,20 +93,19 @@ describe("Istio's default retries, when no connection comes about", () => {
 
   it('hold without a VirtualService, for a host that goes where it was going', async () => {
     const ended = governed(serviceEntry(HOST, closed));
-    let connects = 0;
-    const listener = opensLater(closed, (_request, response) => response.end('late'));
-    const lookup: net.LookupFunction = (host, options, callback) => {
-      connects += 1;
-      // The server is there before the second try, whatever the back-off.
-      if (connects === 1) lookupTo()(host, options, callback);
-      else void listener.then(() => lookupTo()(host, options, callback));
-    };
+    const lookup = vi.fn(lookupTo());
+    const server = http.createServer((_request, response) => response.end('late'));
+    // The server is there before the second try, whatever the back-off: it is listening when the first has failed.
+    vi.spyOn(Math, 'random').mockImplementationOnce(() => {
+      server.listen(closed, '127.0.0.1');
+      return 0.999;
+    });
     const outcome = await send(http, { host: HOST, port: closed, lookup });
-    const server = await listener;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     expect(outcome.body).toBe('late');
-    expect(ended[0]).toMatchObject({ responseCode: 200, responseFlags: '', attempts: connects });
+    expect(ended[0]).toMatchObject({ responseCode: 200, responseFlags: '', attempts: 2 });
+    expect(lookup).toHaveBeenCalledTimes(1);
   });
 
   it('end as the refused connection that they are, after three tries', async () => {
@@ -168,7 +159,7 @@ describe("Istio's default retries, when no connection comes about", () => {
 
   it('begin when the last address of a name has failed', async () => {
     const ended = governed(endpoints('HTTP', closed, web.port), serviceEntry('two.example.com', closed));
-    const lookup = lookupTo('127.0.0.1', '127.0.0.2');
+    const lookup = vi.fn(lookupTo('127.0.0.1', '127.0.0.2'));
     for (const autoSelectFamily of [true, false]) {
       const options = { host: 'two.example.com', port: closed, lookup, autoSelectFamily, agent: false };
       const { error, events } = await send(http, options);
@@ -176,6 +167,8 @@ describe("Istio's default retries, when no connection comes about", () => {
       expect(error?.code).toBe('ECONNREFUSED');
     }
     expect(ended.map(({ attempts }) => attempts)).toEqual([3, 3]);
+    // Each connection asks for its addresses once, and is tried again there.
+    expect(lookup).toHaveBeenCalledTimes(2);
   });
 
   it('follow a connect timeout as well', async () => {
