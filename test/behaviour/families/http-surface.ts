@@ -224,6 +224,10 @@ export const surface: Family = {
     },
     {
       name: 'diagnostics channels of a request that is refused',
+      documented: {
+        what: 'A refused HTTP connection is tried again by sockets of ours, which Node 26 tells on net.client.socket',
+        lines: /^net\.client\.socket: /,
+      },
       run: (lab) =>
         withChannels(lab, async () => {
           await lab.exchange(http.request({ host: '127.0.0.1', port: lab.closedPort('http'), agent: false }));
