@@ -8,53 +8,43 @@ import type {
   ExchangeObserver,
   Guard,
   Passage,
-  RequestPlan,
   RequestVerdict,
   SeamName,
 } from './adapters/seam.ts';
-import { resetError } from './adapters/socket-failure.ts';
-import { explain, gatewayHop } from './core/index.ts';
+import { explain } from './core/index.ts';
 import type { Connection } from './core/model/connection.ts';
-import type { Decision, DenyDecision, Explanation } from './core/model/decision.ts';
+import type { Explanation } from './core/model/decision.ts';
 import type { MeshConfig } from './core/model/mesh-config.ts';
 import { EgressConnections, type GuardParts } from './egress-connections.ts';
 import { EgressJournal } from './egress-journal.ts';
 import { EgressQueries } from './egress-queries.ts';
 import type { GuardOptions } from './egress-options.ts';
-import { EgressPolicy, needsAddress } from './egress-policy.ts';
+import { EgressPolicy } from './egress-policy.ts';
+import { EgressRequests, PLAIN } from './egress-requests.ts';
 import type { EgressError } from './errors.ts';
-import { newExchange } from './telemetry/new-exchange.ts';
 import type { EgressMetrics } from './telemetry/metrics.ts';
 import { classOf } from './upstream/address-guard.ts';
-import { ClusterLimits, OVERFLOW_REPLY } from './upstream/cluster-limits.ts';
+import { ClusterLimits } from './upstream/cluster-limits.ts';
 import { deniedError, Denials, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
-import { planRequest, standingPlan } from './upstream/plan-request.ts';
 import { Warnings } from './upstream/warnings.ts';
-
-const PLAIN: Pick<RequestPlan, 'requestHeaders' | 'responseHeaders' | 'mirrors'> = {
-  requestHeaders: [],
-  responseHeaders: [],
-  mirrors: [],
-};
 
 /** A policy, and the answers that seams get from it. Every answer is total: an exception inside is a denial, or in report mode a pass. */
 export class EgressGuard implements Guard {
   readonly mode: 'enforce' | 'report';
   active = true;
-  readonly #options: GuardOptions;
   readonly #names = new LearnedNames();
   readonly #policy: EgressPolicy;
   readonly #journal: EgressJournal;
   readonly #connections: EgressConnections;
   readonly #queries: EgressQueries;
+  readonly #requests: EgressRequests;
   readonly #health = new EndpointHealth();
   readonly #limits = new ClusterLimits();
   readonly #updated: (() => void)[] = [];
   readonly #denials = new Denials((connection) => this.#explain(connection));
 
   constructor(options: GuardOptions, observers: readonly ExchangeObserver[], metrics: EgressMetrics | undefined) {
-    this.#options = options;
     this.mode = options.mode ?? 'enforce';
     this.#policy = new EgressPolicy(options.meshConfig, options.workload, this.#names);
     this.#journal = new EgressJournal(this.mode, observers, metrics, new Warnings(options.onWarning));
@@ -70,6 +60,7 @@ export class EgressGuard implements Guard {
     };
     this.#connections = new EgressConnections(parts);
     this.#queries = new EgressQueries(parts);
+    this.#requests = new EgressRequests(parts);
   }
 
   get meshConfig(): MeshConfig {
@@ -91,7 +82,7 @@ export class EgressGuard implements Guard {
 
   request(asked: Connection, seam: SeamName, call?: CallOptions, again?: Exchange): RequestVerdict {
     try {
-      return this.#request(this.#policy.withWorkload(asked), seam, call, again);
+      return this.#requests.request(this.#policy.withWorkload(asked), seam, call, again);
     } catch (error) {
       if (this.seamFailed(seam, error)) return { kind: 'fail', error: this.internalError(error, asked) };
       return {
@@ -101,68 +92,9 @@ export class EgressGuard implements Guard {
     }
   }
 
-  #request(
-    asked: Connection,
-    seam: SeamName,
-    call: CallOptions | undefined,
-    again: Exchange | undefined,
-  ): RequestVerdict {
-    const first = this.#policy.decideRequest(asked);
-    if (needsAddress(asked) && (this.#policy.byAddress || (first.action === 'deny' && first.provisional)))
-      return { kind: 'resolve', host: asked.host ?? '' };
-    const beyond = first.action === 'deny' ? undefined : this.#policy.refusedBeyondProxy(asked);
-    const connection = beyond?.target ?? asked;
-    const decision = beyond?.decision ?? first;
-    let exchange = this.#exchange(connection, decision, seam, 'http', again);
-    const observed = exchange ? { exchange } : {};
-    const timeoutAs = call?.timeoutAs ?? this.#options.timeoutAs ?? 'response';
-    if (decision.action === 'deny') {
-      if (this.mode === 'report' && !this.#policy.isProbe(connection)) {
-        this.#journal.reportDenial(connection, exchange, () => this.#denials.errorOf(connection, decision).message);
-        return { kind: 'proceed', plan: { ...PLAIN, decision, timeoutAs }, ...observed };
-      }
-      return { ...this.#refuseRequest(connection, decision, exchange, call), ...observed };
-    }
-    const planned = planRequest(decision, connection, { random: this.#random, state: this.#health, timeoutAs });
-    if (planned.kind === 'reply') {
-      const { reply, delayMs, destination } = planned;
-      if (exchange) {
-        exchange.responseCode = reply.status;
-        exchange.responseFlags = planned.responseFlags;
-        exchange.responseCodeDetails = planned.responseCodeDetails ?? 'direct_response';
-        exchange.destination = destination;
-      }
-      return { kind: 'reply', reply, ...observed, ...(delayMs !== undefined && { delayMs }) };
-    }
-    const { plan } = planned;
-    // What endpoints do is watched also where nobody else watches.
-    const upstream = plan.destination?.upstream;
-    if ((plan.endpoint || upstream?.circuitBreakers) && !exchange)
-      exchange = newExchange(connection, decision, seam, 'http');
-    if (!exchange) return { kind: 'proceed', plan };
-    exchange.destination = plan.destination;
-    exchange.request = plan.request;
-    if (plan.delayMs !== undefined) exchange.responseFlags = 'DI';
-    if (plan.endpoint && upstream && !again) this.#health.started(exchange, upstream, plan.endpoint);
-    if (upstream?.gateway) this.#secondHop(connection, exchange);
-    const admission = upstream && !again ? this.#limits.enter(exchange, upstream, seam === 'http2') : undefined;
-    if (admission?.kind === 'overflow') {
-      exchange.responseCode = OVERFLOW_REPLY.status;
-      exchange.responseFlags = 'UO';
-      exchange.responseCodeDetails = 'upstream_reset_before_response_started{overflow}';
-      return { kind: 'reply', reply: OVERFLOW_REPLY, exchange };
-    }
-    return { kind: 'proceed', plan, exchange, ...(admission?.kind === 'later' && { wait: admission.wait }) };
-  }
-
   passage(asked: Connection): Passage | undefined {
     try {
-      const connection = this.#policy.withWorkload(asked);
-      const decision = this.#policy.decideRequest(connection);
-      const requests = this.#policy.answeredAlike(connection);
-      if (requests === undefined || decision.action === 'deny') return undefined;
-      const plan = standingPlan(decision, this.#options.timeoutAs ?? 'response');
-      return plan && { decision, plan, requests };
+      return this.#requests.passage(this.#policy.withWorkload(asked));
     } catch (error) {
       this.seamFailed('http', error);
       return undefined;
@@ -173,30 +105,8 @@ export class EgressGuard implements Guard {
     return this.#journal.watched;
   }
 
-  passed({ decision, plan }: Passage, connection: Connection, seam: SeamName): Exchange | undefined {
-    const exchange = this.#journal.begin(this.#policy.withWorkload(connection), decision, seam, 'http');
-    if (exchange) exchange.destination = plan.destination;
-    return exchange;
-  }
-
-  #refuseRequest(
-    connection: Connection,
-    decision: DenyDecision,
-    exchange: Exchange | undefined,
-    call: CallOptions | undefined,
-  ): Exclude<RequestVerdict, { kind: 'proceed' | 'resolve' }> {
-    const { localReply } = decision;
-    if (exchange) {
-      exchange.responseCode = localReply?.status ?? 0;
-      exchange.responseFlags = decision.responseFlags;
-      exchange.responseCodeDetails = decision.responseCodeDetails;
-    }
-    const denyAs = this.#policy.isProbe(connection) ? 'error' : (call?.denyAs ?? this.#options.denyAs ?? 'error');
-    // Where a sidecar has no HTTP listener it closes the connection; a client that asked for an answer gets one.
-    const answer = localReply ?? (connection.transport === 'tls' ? undefined : { status: 502 });
-    if (denyAs === 'response' && answer) return { kind: 'reply', reply: answer };
-    const error = this.#denials.errorOf(connection, decision);
-    return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error) };
+  passed(passage: Passage, connection: Connection, seam: SeamName): Exchange | undefined {
+    return this.#requests.passed(passage, this.#policy.withWorkload(connection), seam);
   }
 
   connection(asked: Connection, seam: SeamName, call?: CallOptions): ConnectionVerdict {
@@ -311,30 +221,5 @@ export class EgressGuard implements Guard {
       this.seamFailed('net', error);
       return undefined;
     }
-  }
-
-  get #random(): () => number {
-    return this.#options.random ?? Math.random;
-  }
-
-  #exchange(
-    connection: Connection,
-    decision: Decision,
-    seam: SeamName,
-    layer: Exchange['layer'],
-    again?: Exchange,
-  ): Exchange | undefined {
-    if (again) {
-      again.connection = connection;
-      again.decision = decision;
-      return again;
-    }
-    return this.#policy.isProbe(connection) ? undefined : this.#journal.begin(connection, decision, seam, layer);
-  }
-
-  /** What the egress gateway will say to it, by the same mesh config: for logs, since the gateway decides for itself. */
-  #secondHop(connection: Connection, exchange: Exchange): void {
-    const hop = gatewayHop(exchange.decision, connection, this.meshConfig, exchange.destination);
-    exchange.gatewayDecision = hop?.decision;
   }
 }

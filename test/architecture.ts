@@ -48,6 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'egress-options',
     'egress-connections',
   ],
+  'egress-requests': ['core', 'core/model', 'adapters', 'upstream', 'telemetry', 'egress-policy', 'egress-connections'],
   'egress-guard': [
     'errors',
     'core',
@@ -60,6 +61,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'egress-journal',
     'egress-connections',
     'egress-queries',
+    'egress-requests',
   ],
   egress: [
     'errors',
