@@ -12,7 +12,7 @@ import { discardBody } from './undici-body.ts';
 import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { GovernedDispatch } from './undici-governed.ts';
-import { isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
+import { inShapeOf, isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 import { TargetDispatchers, type Detour } from './undici-targets.ts';
 import { mark, readToken } from './undici-token.ts';
 
@@ -185,7 +185,10 @@ export class UndiciDispatches {
     const connectTimeoutMs = plan.destination?.upstream?.connectTimeoutMs;
     const detour: Detour = { connection, connectTimeoutMs, ...(target && { target }), ...(address && { address }) };
     const named = plan.request?.authority !== undefined || headers.some(([name]) => name.toLowerCase() === 'host');
-    if (!named) options.headers = withAuthority(readRequestHeaders(options.headers), connection.authority ?? '').flat();
+    if (!named) {
+      const list = withAuthority(readRequestHeaders(options.headers), connection.authority ?? '');
+      options.headers = inShapeOf(options.headers, list);
+    }
     const led = call.dispatcher && this.#lead({ ...call, options, handler }, governed, detour);
     if (led !== undefined) return led;
     // Without its dispatcher, and without the seams below, the origin itself has to be another.
@@ -294,7 +297,7 @@ function rewrite(options: DispatchOptions, plan: RequestPlan, headers: HeaderLis
       if (connection.sni !== undefined) options.servername = connection.sni;
     }
   }
-  options.headers = list.flat();
+  options.headers = inShapeOf(options.headers, list);
 }
 
 const installed = new WeakSet<Guard>();

@@ -32,6 +32,21 @@ export function isOneShot(headers: unknown): boolean {
   return typeof headers === 'object' && headers !== null && !Array.isArray(headers) && Symbol.iterator in headers;
 }
 
+/** Headers in the shape of `given`: dispatchers that hand requests on (ProxyAgent of undici 8) read no other than they gave. */
+export function inShapeOf(given: unknown, list: HeaderList): unknown {
+  if (Array.isArray(given) || isOneShot(given)) return list.flat();
+  const names = new Map<string, string>();
+  const shaped = Object.create(null) as Record<string, string | string[]>;
+  for (const [name, value] of list) {
+    const lower = name.toLowerCase();
+    const known = names.get(lower);
+    const present = known === undefined ? undefined : shaped[known];
+    if (known === undefined) names.set(lower, name);
+    shaped[known ?? name] = present === undefined ? value : [present, value].flat();
+  }
+  return shaped;
+}
+
 /** By lower-case name; several values make a list. */
 export function toHeaderRecord(list: HeaderList): Record<string, HeaderValue> {
   const record = Object.create(null) as Record<string, HeaderValue>;
