@@ -149,10 +149,16 @@ export class GovernedDispatch {
   onRequestSent(): void {
     for (const copy of this.#mirrors) copy.end();
     this.#mirrors = [];
+    this.onBodyWritten();
+    this.client.requestSent();
+  }
+
+  /** Also told where no handler is: undici 7 has no `onRequestSent` for handlers of undici 8. */
+  onBodyWritten(): void {
+    if (this.#done) return;
     if (this.exchange) this.exchange.requestSentAt = performance.now();
     const timeoutMs = this.#plan?.timeoutMs;
     if (timeoutMs !== undefined && this.#deadline === undefined) this.#startDeadline(timeoutMs);
-    this.client.requestSent();
   }
 
   onUpgrade(status: number, head: ResponseHead, socket: unknown): unknown {

@@ -109,4 +109,7 @@ function watchRequests(
     // A ProxyAgent asks for its tunnel inside the dispatch of the request that was decided.
     if (request.method === 'CONNECT') recordsOf(guard).tunnelled(socket, String(request.path));
   });
+  listen('undici:request:bodySent', (message) => {
+    governedBy.get((message as { request: object }).request)?.onBodyWritten();
+  });
 }
