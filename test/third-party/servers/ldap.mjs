@@ -23,7 +23,7 @@ export function ldap(certificate) {
         answer(0x65, ...SUCCESS);
       } else if (operation.tag === EXTENDED && certificate) {
         answer(0x78, ...SUCCESS);
-        ldap()(upgrade(socket, certificate), told);
+        ldap()(upgrade(socket, certificate, data.subarray(message.end)), told);
         return undefined;
       } else if (operation.tag === UNBIND) socket.end();
       else socket.destroy();

@@ -49,9 +49,14 @@ export function relay(port) {
   });
 }
 
-/** TLS that begins in the middle of a connection, as STARTTLS and its kin do. */
-export function upgrade(socket, { key, cert }) {
+/**
+ * TLS that begins in the middle of a connection, as STARTTLS and its kin do. A client that waits for no answer may have
+ * sent the first of it together with its request: that is `early`.
+ */
+export function upgrade(socket, { key, cert }, early = Buffer.alloc(0)) {
   socket.removeAllListeners('data');
+  // Flowing, it would hand them to nobody.
+  if (early.length > 0) socket.pause().unshift(early);
   return quiet(new TLSSocket(socket, { isServer: true, key, cert }));
 }
 

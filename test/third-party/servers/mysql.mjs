@@ -31,7 +31,7 @@ function talk(socket, told, certificate) {
     if (!greeted) {
       // A login that ends after its fixed head asks for TLS first.
       if (body.length === 32 && body.readUInt32LE(0) & CLIENT_SSL) {
-        talk(upgrade(socket, certificate), told, certificate);
+        talk(upgrade(socket, certificate, data.subarray(body.length + 4)), told, certificate);
         return undefined;
       }
       greeted = true;

@@ -15,7 +15,7 @@ function talk(socket, told, certificate) {
       if (data.length < 8 || data.length < data.readInt32BE(0)) return undefined;
       if (data.readInt32BE(4) === SSL_REQUEST) {
         socket.write('S');
-        talk(upgrade(socket, certificate), told, certificate);
+        talk(upgrade(socket, certificate, data.subarray(8)), told, certificate);
         return undefined;
       }
       greeted = true;
