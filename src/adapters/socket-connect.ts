@@ -1,16 +1,7 @@
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
-import { canonicalHost } from '../core/index.ts';
-import {
-  CALL_OPTIONS,
-  type AddressGround,
-  type CallOptions,
-  type ConnectionVerdict,
-  type Guard,
-  type SeamName,
-  type UpstreamTarget,
-} from './seam.ts';
+import { CALL_OPTIONS, type CallOptions, type Guard, type SeamName } from './seam.ts';
 import {
   isImplicitHost,
   snapshotConnectArguments,
@@ -21,19 +12,14 @@ import {
 import { readDecided, type DecidedSocket } from './decided-socket.ts';
 import { isHttp2Connecting } from './http2-caller.ts';
 import type { PatchRegistry } from './patch-registry.ts';
+import { dialByAddress } from './socket-by-address.ts';
+import { bare, closeWhenIdle, dialOver, dialTo, targetOf, type Dial } from './socket-dial.ts';
 import { observeSocket } from './socket-exchange.ts';
 import { failLater, neverAnswer, neverConnecting, NEVER_CONNECT } from './socket-failure.ts';
-import { guardLookup } from './socket-lookup.ts';
-import { connectOver, targetBelow } from './socket-over.ts';
-import { recordsOf, type Redial } from './socket-records.ts';
+import { targetBelow } from './socket-over.ts';
+import { recordsOf } from './socket-records.ts';
 
 type Connect = (this: net.Socket, ...args: unknown[]) => net.Socket;
-
-/** What to call Node's own `connect` with. */
-type Dial =
-  | { readonly kind: 'dial'; readonly options: OptionsSnapshot }
-  /** The attempt is begun, so that everything looks as usual, and fails. */
-  | { readonly kind: 'refuse'; readonly error: Error; readonly host: string; readonly port: number };
 
 /**
  * Every TCP, TLS and unix socket that JavaScript opens passes here, whoever opens it. The name is decided before it is
@@ -139,19 +125,20 @@ function decideConnection(
   options: OptionsSnapshot,
   connection: Connection & { readonly host: string },
 ): Dial {
-  const seam = connection.transport === 'tls' ? 'tls' : 'net';
-  const verdict = guard.connection(connection, seam, options[CALL_OPTIONS] as CallOptions | undefined);
   const { host, port } = connection;
+  const expected = recordsOf(guard).takeExpected(host, port);
+  // The requests that it is for have lines of their own, and their places among the limits.
+  const seam = expected ? 'handle' : connection.transport === 'tls' ? 'tls' : 'net';
+  const verdict = guard.connection(connection, seam, options[CALL_OPTIONS] as CallOptions | undefined);
   if (verdict.kind === 'fail') {
     if (verdict.exchange) observeSocket(guard, socket, verdict.exchange);
     return { kind: 'refuse', error: verdict.error, host: typeof host === 'string' ? host : 'localhost', port };
   }
-  if (verdict.kind === 'resolve') return dialTo(guard, socket, options, { connection, host, port, ground: 'address' });
+  if (verdict.kind === 'resolve') return dialByAddress(guard, socket, options, connection, seam);
   const { exchange } = verdict;
   // The requests of a pool are routed one by one, and this connection is for those that stay where they were going.
-  const expected = recordsOf(guard).takeExpected(host, port);
-  const target = expected && verdict.decision.seenAs === 'http' ? undefined : targetOf(verdict);
-  if (exchange && !expected) observeSocket(guard, socket, exchange);
+  const target = expected && verdict.decision.seenAs === 'http' ? undefined : targetOf(verdict, isHttp2Connecting);
+  if (exchange) observeSocket(guard, socket, exchange);
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
   const over = targetBelow(target, socket);
   if (over) {
@@ -176,95 +163,4 @@ function decideConnection(
     target,
     timeoutMs: verdict.connectTimeoutMs,
   });
-}
-
-function targetOf({
-  target,
-  sessionTarget,
-}: Extract<ConnectionVerdict, { kind: 'proceed' }>): UpstreamTarget | undefined {
-  if (sessionTarget === undefined) return target;
-  return isHttp2Connecting() ? sessionTarget() : undefined;
-}
-
-/** TLS or a tunnel below a socket. Where this Node cannot do it, the bytes must not leave without. */
-function dialOver(
-  guard: Guard,
-  socket: net.Socket,
-  options: OptionsSnapshot,
-  mark: DecidedSocket & { readonly target: UpstreamTarget },
-): Dial {
-  if (recordsOf(guard).exchangesHandles) return { kind: 'dial', options: connectOver(guard, socket, options, mark) };
-  const { connection, host, port } = mark;
-  const error = guard.unroutable(connection, 'this version of Node cannot lead a socket over TLS or through a tunnel');
-  if (error) return { kind: 'refuse', error, host, port };
-  return dialTo(guard, socket, options, { connection: { ...connection, host }, host, port, ground: 'name' });
-}
-
-interface Destination {
-  readonly connection: Connection & { readonly host: string };
-  readonly host: string;
-  readonly port: number;
-  readonly ground: AddressGround;
-  readonly target?: UpstreamTarget | undefined;
-  /** For each address, in milliseconds. */
-  readonly timeoutMs?: number | undefined;
-  /** TLS is originated on this socket. */
-  readonly secure?: boolean;
-  readonly redial?: Redial | undefined;
-}
-
-/** The canonical form is what was decided, and so it is what is dialled. */
-function dialTo(guard: Guard, socket: net.Socket, options: OptionsSnapshot, destination: Destination): Dial {
-  const { connection, host, port, ground, target, timeoutMs, secure = false, redial } = destination;
-  const admitted = new Set<string>();
-  const transport = connection.transport ?? 'tcp';
-  const attempt = timeoutMs === undefined && !redial ? undefined : { timeoutMs, secure, redial, addresses: 0 };
-  recordsOf(guard).set(socket, { connection, transport, admitted, target, attempt });
-  const admit = (address: string): void => {
-    admitted.add(`${address} ${port}`);
-    if (attempt) attempt.addresses = admitted.size;
-  };
-  const dialled = dialledHost(host);
-  const dial = bare({ ...options, path: undefined, host: dialled, port });
-  if (net.isIP(dialled)) {
-    admit(dialled);
-    return { kind: 'dial', options: dial };
-  }
-  const lookup = options['lookup'] ?? undefined;
-  // What is no function Node refuses by itself, with its own error.
-  if (lookup !== undefined && typeof lookup !== 'function') return { kind: 'dial', options: dial };
-  return { kind: 'dial', options: bare({ ...dial, lookup: guardLookup(guard, connection, ground, lookup, admit) }) };
-}
-
-/** An IP literal in its canonical spelling; of a name, the trailing dot stays, for it keeps search domains away. */
-function dialledHost(host: string): string {
-  const canonical = canonicalHost(host);
-  if (canonical.type === 'ipv4' || canonical.type === 'ipv6') return withZone(canonical.value, host);
-  if (canonical.type !== 'dns') return host;
-  const dialled = host.endsWith('.') ? `${canonical.value}.` : canonical.value;
-  // A lookup of the caller's own is asked with the caller's own letters.
-  return host.toLowerCase() === dialled ? host : dialled;
-}
-
-/** A link-local address cannot be dialled without its zone. */
-function withZone(address: string, host: string): string {
-  const zone = host.indexOf('%');
-  return zone < 0 || !address.startsWith('fe80:') ? address : address + host.slice(zone);
-}
-
-/** Without a prototype: what someone put on `Object.prototype` is no option. */
-function bare(options: OptionsSnapshot): OptionsSnapshot {
-  return Object.assign(Object.create(null) as OptionsSnapshot, options);
-}
-
-/** Envoy's TCP idle timeout: no byte in either direction for that long. */
-function closeWhenIdle(socket: net.Socket, idleTimeoutMs: number): void {
-  if (idleTimeoutMs <= 0) return;
-  let before = -1;
-  const timer = setInterval(() => {
-    const now = socket.bytesRead + socket.bytesWritten;
-    if (now === before) socket.destroy();
-    before = now;
-  }, idleTimeoutMs).unref();
-  socket.once('close', () => clearInterval(timer));
 }

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Connection } from '../core/model/connection.ts';
+import { EgressDeniedError } from '../errors.ts';
 import type { AddressGround, Guard } from './seam.ts';
 
 type Lookup = (hostname: string, options: unknown, callback: LookupCallback) => void;
@@ -67,6 +68,50 @@ export function guardLookup(
   };
   guarded.set(lookup, guard);
   return lookup as LookupFunction;
+}
+
+/**
+ * Has the first address that a guarded lookup gives decided, and in its place the one that was refused: of what is refused
+ * there has to be a line, too. What `decide` is told to answer with is an error, another address, or nothing: as it is.
+ */
+export function decideAnswers(
+  guard: Guard,
+  lookup: LookupFunction,
+  decide: (address: string, answer: (error?: Error | null, address?: string, family?: number) => void) => void,
+): LookupFunction {
+  const decided = function (this: unknown, hostname: string, options: unknown, callback: LookupCallback): void {
+    const answered: LookupCallback = (error, answer, family) => {
+      const several = Array.isArray(answer);
+      const address = error ? refusedAddress(error) : readEntry(several ? answer[0] : answer)?.address;
+      if (address === undefined) return callback(error, answer, family);
+      // What Node throws from its callback is not for the guard.
+      let asking = true;
+      let settle: (() => void) | undefined;
+      try {
+        decide(address, (refusal, instead, ofFamily) => {
+          settle = () => {
+            if (refusal ?? error) callback(refusal ?? error);
+            else if (instead === undefined) callback(null, answer, family);
+            else if (several) callback(null, [{ address: instead, family: ofFamily }]);
+            else callback(null, instead, ofFamily);
+          };
+          if (!asking) settle();
+        });
+      } catch (failure) {
+        const refusal = guard.seamFailed('net', failure) ? guard.internalError(failure) : error;
+        settle = () => callback(refusal, answer, family);
+      }
+      asking = false;
+      settle?.();
+    };
+    Reflect.apply(lookup as unknown as Lookup, this, [hostname, options, answered]);
+  };
+  guarded.set(decided, guard);
+  return decided as LookupFunction;
+}
+
+function refusedAddress(error: Error): string | undefined {
+  return error instanceof EgressDeniedError ? error.address : undefined;
 }
 
 type Checked =

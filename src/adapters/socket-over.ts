@@ -15,6 +15,29 @@ export function targetBelow(target: UpstreamTarget | undefined, socket: net.Sock
   return target?.tls && !(socket instanceof tls.TLSSocket) ? target : undefined;
 }
 
+/** Makes the connection below a socket that is looking a name up; then Node's lookup is answered. */
+export function connectBelow(
+  socket: net.Socket,
+  options: OptionsSnapshot,
+  mark: DecidedSocket & { readonly target: UpstreamTarget },
+  attempt: ConnectAttempt,
+  callback: LookupCallback,
+): void {
+  const originate = !(socket instanceof tls.TLSSocket);
+  const breakOff = openBelow({ mark, target: mark.target, originate, options }, (outcome) => {
+    if (outcome.kind === 'refused') return callback(outcome.error);
+    attempt.delivered = outcome;
+    const address =
+      outcome.kind === 'failed'
+        ? outcome.failure.address
+        : (outcome.stream as { readonly remoteAddress?: string }).remoteAddress;
+    // What stands at a unix socket has no address; Node asks for one.
+    const known = address !== undefined && net.isIP(address) ? address : '127.0.0.1';
+    callback(null, known, net.isIP(known));
+  });
+  socket.once('close', breakOff);
+}
+
 /**
  * Has a socket connect over a connection that is made below it: TLS that the policy originates, a proxy's tunnel. Where
  * Node would look the name up, that connection is made; when Node comes to dial, it is told that it is connected (or
@@ -40,21 +63,8 @@ export function connectOver(
     target,
     attempt,
   });
-  const originate = !(socket instanceof tls.TLSSocket);
-  const lookup = (_name: string, _options: object, callback: LookupCallback): void => {
-    const breakOff = openBelow({ mark, target, originate, options }, (outcome) => {
-      if (outcome.kind === 'refused') return callback(outcome.error);
-      attempt.delivered = outcome;
-      const address =
-        outcome.kind === 'failed'
-          ? outcome.failure.address
-          : (outcome.stream as { readonly remoteAddress?: string }).remoteAddress;
-      // A proxy at a unix socket has no address; Node asks for one.
-      const known = address !== undefined && net.isIP(address) ? address : '127.0.0.1';
-      callback(null, known, net.isIP(known));
-    });
-    socket.once('close', breakOff);
-  };
+  const lookup = (_name: string, _options: object, callback: LookupCallback): void =>
+    connectBelow(socket, options, mark, attempt, callback);
   const over = {
     ...options,
     path: undefined,

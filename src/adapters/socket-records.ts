@@ -7,7 +7,7 @@ import type { ConnectOutcome } from './socket-below.ts';
 /** How the connection below one socket is brought about. Made for each `connect`, and of no use after it. */
 export interface ConnectAttempt {
   /** For each address that is dialled, in milliseconds; undefined: as long as the kernel takes. */
-  readonly timeoutMs: number | undefined;
+  timeoutMs: number | undefined;
   /** TLS that the policy originates on this very socket: the time runs until its handshake is done. */
   readonly secure: boolean;
   /** How it is dialled again when it fails; undefined: not at all. */
@@ -56,6 +56,12 @@ export class SocketRecords {
       this.#collected.register(socket, ref);
     }
     this.#records.set(socket, record);
+  }
+
+  /** It goes elsewhere than it was dialled to. */
+  lead(socket: Socket, target: UpstreamTarget): void {
+    const record = this.#records.get(socket);
+    if (record) this.#records.set(socket, { ...record, target });
   }
 
   get(socket: unknown): SocketRecord | undefined {

@@ -159,6 +159,23 @@ describe('the connect timeout of a cluster', () => {
     ]);
   });
 
+  it.each([
+    ['an address that an entry lists', '127.0.0.1'],
+    ['a name that is admitted only by the address that it has', 'unlisted.example.com'],
+  ])('holds for %s', async (_what, host) => {
+    const ended: Exchange[] = [];
+    const { port } = hole;
+    const entry = serviceEntry(HOST, port, 'TCP', "resolution: NONE\naddresses: ['127.0.0.1/32']");
+    install(mesh(REGISTRY_ONLY, entry, destinationRule(HOST, POOL)), {
+      observers: [{ onEnd: (exchange) => ended.push(exchange) }],
+    });
+    const { error, events } = await failure(net.connect({ host, port, lookup: lookupTo() }));
+    expect(events).toEqual(['error', 'close true']);
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', address: '127.0.0.1', port });
+    expect(error.cause).toMatchObject({ timeoutMs: 150 });
+    expect(ended).toMatchObject([{ responseFlags: 'UF,URX', decision: { cluster: `outbound|${port}||${HOST}` } }]);
+  });
+
   it('leaves connections alone that come about', async () => {
     const ended = governed('HTTP', POOL, web.port);
     const agent = new http.Agent({ keepAlive: true });
