@@ -165,6 +165,10 @@ export class EgressGuard implements Guard {
     this.#journal.close();
   }
 
+  opened(exchange: Exchange): void {
+    this.#journal.opened(exchange);
+  }
+
   ended(exchange: Exchange): void {
     this.#health.ended(exchange);
     this.#limits.leave(exchange);

@@ -53,6 +53,13 @@ export class EgressJournal {
     return exchange;
   }
 
+  /** A connection came about. */
+  opened(exchange: Exchange): void {
+    if (!this.#open.has(exchange) || exchange.carriesRequests === true) return;
+    for (const observer of this.#observers) if (observer.onOpen) this.tell(() => observer.onOpen?.(exchange));
+    exchange.opened = true;
+  }
+
   /** What was ended before, with the process or the egress, is not told of again. */
   end(exchange: Exchange): void {
     if (!this.#open.delete(exchange)) return;

@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
 import type { Exchange } from './seam.ts';
-import { connectFailureDetails, describeSocket, isConnectError, isRefusal, isTlsError } from './socket-exchange.ts';
+import {
+  carriesRequests,
+  connectFailureDetails,
+  describeSocket,
+  isConnectError,
+  isRefusal,
+  isTlsError,
+} from './socket-exchange.ts';
 
 /** What of a connection goes into the exchange of each of its requests. */
 type SocketFacts = Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'>;
@@ -12,6 +19,7 @@ const facts = new WeakMap<object, SocketFacts>();
 
 /** The request has its connection, which may still be under way. */
 export function noteSocket(exchange: Exchange, socket: Socket): void {
+  carriesRequests(socket);
   if (socket.connecting) socket.once('connect', () => describeSocket(exchange, socket));
   else describe(exchange, socket);
 }

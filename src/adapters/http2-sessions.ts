@@ -7,6 +7,7 @@ import { DECIDED, decidedSocket } from './decided-socket.ts';
 import { hiddenField } from './hidden-field.ts';
 import { recordOfSession } from './http2-connection.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
+import { carriesRequests } from './socket-exchange.ts';
 
 /** Sessions beside one of the application before the oldest is closed. */
 const MAX_BESIDE = 64;
@@ -45,6 +46,7 @@ export class Http2Sessions {
   #remember(session: ClientHttp2Session): void {
     const ref = new WeakRef(session);
     this.#sessions.add(ref);
+    carriesRequests(hiddenField(session, 'socket'));
     session.once('close', () => this.#sessions.delete(ref));
   }
 

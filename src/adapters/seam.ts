@@ -136,6 +136,8 @@ export interface Guard {
    * mode, where it goes on as the application asked.
    */
   unroutable(connection: Connection, why: string): EgressError | undefined;
+  /** A connection came about. Never throws. */
+  opened(exchange: Exchange): void;
   /** The seam is done with it: log, count. Never throws. */
   ended(exchange: Exchange): void;
   /** An exception in a seam itself: counted, logged once. True: refuse (enforce); false: let it pass (report). */

@@ -86,7 +86,10 @@ function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot):
   // Node refuses what is no text by itself.
   if (typeof path !== 'string') return { kind: 'dial', options: bare(options) };
   const verdict = guard.unixSocket(path, 'unix');
-  if (verdict.kind === 'fail') return { kind: 'refuse', error: verdict.error, host: 'localhost', port: 1 };
+  if (verdict.kind === 'fail') {
+    if (verdict.exchange) observeSocket(guard, socket, verdict.exchange);
+    return { kind: 'refuse', error: verdict.error, host: 'localhost', port: 1 };
+  }
   recordsOf(guard).set(socket, {
     connection: { host: path, port: 0 },
     transport: 'tcp',

@@ -4,9 +4,21 @@ import type { TLSSocket } from 'node:tls';
 import { EgressError, findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
 
+const exchanges = new WeakMap<object, Exchange>();
+
+/** Its requests turn out to be told of one by one. */
+export function carriesRequests(socket: unknown): void {
+  const exchange = typeof socket === 'object' && socket !== null ? exchanges.get(socket) : undefined;
+  if (exchange) exchange.carriesRequests = true;
+}
+
 /** Fills in the exchange of one TCP or TLS connection, by listening only. One per connection, at its end. */
 export function observeSocket(guard: Guard, socket: Socket, exchange: Exchange): void {
-  socket.once('connect', () => describeSocket(exchange, socket));
+  exchanges.set(socket, exchange);
+  socket.once('connect', () => {
+    describeSocket(exchange, socket);
+    guard.opened(exchange);
+  });
   socket.once(errorMonitor as never, (error: NodeJS.ErrnoException) => noteError(exchange, error));
   socket.once('close', () => {
     exchange.endedAt = performance.now();

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { hiddenField } from './hidden-field.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
+import { carriesRequests } from './socket-exchange.ts';
 import { recordsOf } from './socket-records.ts';
 
 /**
@@ -13,6 +14,7 @@ export function closeDeniedUndiciSockets(guard: Guard, patches: PatchRegistry): 
   const sockets = new Set<WeakRef<Socket>>();
   const remember = (message: unknown): void => {
     const { socket } = message as { socket: Socket };
+    carriesRequests(socket);
     const ref = new WeakRef(socket);
     sockets.add(ref);
     socket.once('close', () => sockets.delete(ref));

@@ -86,7 +86,7 @@ export class AccessLog implements ExchangeObserver {
   /** INVARIANT: never throws, whatever the exchange holds and the function does. */
   onEnd(exchange: Exchange): void {
     try {
-      if (exchange.decision.reason === 'not_captured' && !this.#bypassed) return;
+      if (exchange.carriesRequests === true || (exchange.decision.reason === 'not_captured' && !this.#bypassed)) return;
       const line = this.#format(this.#omitQuery ? new QuerylessEntry(exchange) : new ExchangeEntry(exchange));
       if (this.#tell === undefined) this.#sink?.write(line);
       else ignoreRejection(this.#tell(fromByteString(line.endsWith('\n') ? line.slice(0, -1) : line), exchange));

@@ -20,6 +20,10 @@ export interface Exchange {
   readonly start: number;
   /** `report` mode let pass what `enforce` would have denied. */
   wouldDeny?: boolean | undefined;
+  /** A connection whose requests are told of one by one: it gets no line of its own. */
+  carriesRequests?: boolean | undefined;
+  /** Observers were told that the connection came about. */
+  opened?: boolean | undefined;
   /** The second hop, when the upstream is an egress gateway: what the gateway's own policy says. */
   gatewayDecision?: Decision | undefined;
   /** The one that was drawn; absent when nothing left. */
@@ -68,6 +72,8 @@ export interface Exchange {
 export interface ExchangeObserver {
   /** At the decision, before anything is sent. */
   onDecision?(exchange: Exchange): void;
+  /** A connection that came about. */
+  onOpen?(exchange: Exchange): void;
   /** Once, at the end. */
   onEnd(exchange: Exchange): void;
   flush?(): void;

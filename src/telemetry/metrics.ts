@@ -49,11 +49,14 @@ export class EgressMetrics implements ExchangeObserver {
     const { action, reason } = exchange.decision;
     this.#decisions.add(labelSet({ action, reason, seam: exchange.seam }));
     if (exchange.wouldDeny === true) this.#wouldDeny.add(labelSet({ reason }));
-    if (exchange.layer === 'tcp' && action !== 'deny') this.#opened.add(this.#labels(exchange));
+  }
+
+  onOpen(exchange: Exchange): void {
+    if (isCounted(exchange)) this.#opened.add(this.#labels(exchange));
   }
 
   onEnd(exchange: Exchange): void {
-    if (exchange.decision.reason === 'not_captured') return;
+    if (!isCounted(exchange)) return;
     const labels = this.#labels(exchange);
     if (exchange.layer === 'http') {
       this.#requests.add(labels);
@@ -62,8 +65,8 @@ export class EgressMetrics implements ExchangeObserver {
       this.#responseBytes.observe(labels, exchange.bytesSent);
       return;
     }
-    // A refused connection reached no proxy's upstream, yet a sidecar counts it: it did accept it.
-    if (exchange.decision.action === 'deny') this.#opened.add(labels);
+    // A connection that came to nothing reached no upstream, yet a sidecar counts it: it did accept it.
+    if (exchange.opened !== true) this.#opened.add(labels);
     this.#closed.add(labels);
     this.#received.add(labels, exchange.bytesReceived);
     this.#sent.add(labels, exchange.bytesSent);
@@ -134,4 +137,9 @@ export class EgressMetrics implements ExchangeObserver {
     this.#hosts.add(host);
     return host;
   }
+}
+
+/** What a sidecar never sees is not counted, nor are connections whose requests are. */
+function isCounted({ decision, carriesRequests, opened }: Exchange): boolean {
+  return decision.reason !== 'not_captured' && (carriesRequests !== true || opened === true);
 }
