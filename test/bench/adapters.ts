@@ -9,23 +9,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type * as Sidecarless from '../../src/index.ts';
 import { inOrder, runBlock, spread, type Block } from './blocks.ts';
 import { CLIENTS, LOADS, openClient, type ClientName, type Load } from './clients.ts';
+import { readOptions } from './command-line.ts';
 import { watchMachine } from './machine.ts';
 import { policyFor } from './policies.ts';
 import { startServer } from './server.ts';
 
-const { values: options } = parseArgs({
-  options: {
+const options = readOptions(
+  'npm run bench:adapters -- [--quick] [--rows http,https,fetch,undici,http2] [--loads "sequential,50 in flight,new connection"] [--rounds N] [--requests N]',
+  {
     quick: { type: 'boolean', default: false },
     rows: { type: 'string', default: CLIENTS.join() },
     loads: { type: 'string', default: LOADS.join() },
     rounds: { type: 'string' },
     requests: { type: 'string' },
   },
-});
+);
 const rounds = Number(options.rounds ?? (options.quick ? 5 : 15));
 const requests = Number(options.requests ?? (options.quick ? 500 : 2000));
 

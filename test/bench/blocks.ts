@@ -1,10 +1,5 @@
 /** Blocks of requests, timed, and what the rounds of several variants have in common. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { BenchClient, Load } from './clients.ts';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 export interface Block {
   /** Processor time of this process for one request, in microseconds. */
@@ -16,7 +11,10 @@ export interface Block {
   readonly p99: number;
 }
 
-/** Sends `count` requests after a warm-up, `width` at a time. What was garbage before is not on its account. */
+/**
+ * Sends `count` requests, `width` at a time, after half as many to warm up. Garbage is not collected in between: with no request
+ * alive V8 would throw away what it compiled for requests, and the block would measure how that is compiled again.
+ */
 export async function runBlock(
   client: BenchClient,
   load: Load,
@@ -24,8 +22,7 @@ export async function runBlock(
   proxySeconds: () => number = () => 0,
 ): Promise<Block> {
   const width = load === '50 in flight' ? 50 : 1;
-  await send(client, width, new Float64Array(Math.max(width * 2, Math.ceil(count / 5))));
-  collectGarbage();
+  await send(client, width, new Float64Array(Math.max(width * 2, Math.ceil(count / 2))));
   const durations = new Float64Array(count);
   const proxyBefore = proxySeconds();
   const before = process.cpuUsage();

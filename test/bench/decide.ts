@@ -6,24 +6,25 @@
  * `--connections` (a power of two): how many different connections are asked in turn. With thousands the processor's
  * caches are measured as well, for the Map as for `decide`.
  */
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { compileMeshConfig, decide, parseMeshConfig } from '../../src/index.ts';
+import { readOptions } from './command-line.ts';
 import { buildWorkbench, type EntryKind, type Workbench } from './meshes.ts';
 import { time, type Timing } from './stopwatch.ts';
 
 const KINDS: readonly EntryKind[] = ['host', 'wildcard', 'cidr', 'mixed'];
 const SIZES = [10, 100, 1_000, 10_000, 100_000];
 
-const { values: options } = parseArgs({
-  options: {
+const options = readOptions(
+  'npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N]',
+  {
     max: { type: 'string', default: '100000' },
     kind: { type: 'string', multiple: true },
     samples: { type: 'string', default: '200000' },
     connections: { type: 'string', default: '256' },
   },
-});
+);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

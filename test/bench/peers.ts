@@ -16,10 +16,10 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import type * as Sidecarless from '../../src/index.ts';
 import { inOrder, runBlock, spread, type Block } from './blocks.ts';
 import { agentClient, HEADERS, poolOptions, type BenchClient, type Load } from './clients.ts';
+import { readOptions } from './command-line.ts';
 import { watchMachine } from './machine.ts';
 import { policyFor } from './policies.ts';
 import { startEnvoy, startSquid, type Proxy } from './proxies.ts';
@@ -36,15 +36,16 @@ interface Peer {
   open(scheme: Scheme, load: Load): BenchClient;
 }
 
-const { values: options } = parseArgs({
-  options: {
+const options = readOptions(
+  'npm run bench:peers -- [--quick] [--rows http,https] [--loads "sequential,50 in flight"] [--rounds N] [--requests N]',
+  {
     quick: { type: 'boolean', default: false },
     rows: { type: 'string', default: 'http,https' },
     loads: { type: 'string', default: 'sequential,50 in flight' },
     rounds: { type: 'string' },
     requests: { type: 'string' },
   },
-});
+);
 const rounds = Number(options.rounds ?? (options.quick ? 5 : 15));
 const requests = Number(options.requests ?? (options.quick ? 500 : 2000));
 

@@ -12,17 +12,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readOptions } from './command-line.ts';
 
 const root = join(import.meta.dirname, '../..');
-const { values: options } = parseArgs({
-  options: {
+const options = readOptions(
+  'npm run bench:start -- [--rounds N] [--policy DIR] [--program nothing|https|all] [--compile-cache]',
+  {
     rounds: { type: 'string', default: '40' },
     policy: { type: 'string', default: join(root, 'examples/egress-gateway/mesh') },
     program: { type: 'string', multiple: true },
     'compile-cache': { type: 'boolean', default: false },
   },
-});
+);
 
 /** A program that does nothing, one that has loaded what nearly every service does, and one with every client of Node. */
 const PROGRAMS = {
