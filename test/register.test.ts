@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import http from 'node:http';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -164,5 +165,39 @@ describe('no policy, no start', () => {
     const { code, err } = await run('', { SIDECARLESS_CONFIG: 'bad.yaml' });
     expect(code).toBe(78);
     expect(err).toMatch(/bad\.yaml:\d+/);
+  });
+
+  it('has its very first request led, by whatever it begins with', async () => {
+    const routed = write(
+      'routed.yaml',
+      `${readFileSync(join(folder, 'mesh.yaml'), 'utf8')}---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: routed}
+spec:
+  hosts: [routed.example.test]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: ${port}}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1}]
+`,
+    );
+    const asked = once(server, 'request');
+    const slot = "console.log(globalThis[Symbol.for('undici.globalDispatcher.1')]);";
+    const byFetch = `${slot} fetch('http://routed.example.test/').then((r) => r.text()).then(console.log)`;
+    expect((await run(byFetch, { SIDECARLESS_CONFIG: routed })).out).toBe('undefined\nhello');
+    expect(((await asked)[0] as http.IncomingMessage).headers.host).toBe('routed.example.test');
+    for (const WebSocket of ['WebSocket', 'http.WebSocket']) {
+      const program = `
+        const http = require('node:http');
+        if (!('WebSocket' in http)) console.log('none');
+        else new (${WebSocket})('ws://routed.example.test/').onerror = () => console.log('asked');`;
+      const upgraded = once(server, 'request');
+      const { out } = await run(program, { SIDECARLESS_CONFIG: routed });
+      if (out !== 'none')
+        expect(((await upgraded)[0] as http.IncomingMessage).headers).toMatchObject({
+          host: 'routed.example.test',
+          upgrade: 'websocket',
+        });
+    }
   });
 });

@@ -11,66 +11,31 @@ type Found = (copy: UndiciCopy) => void;
 /** Where copies keep their global dispatcher; the second is of undici 8. */
 const SLOTS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
 
-/** Node loads its own copy when one of these is first used. */
-const ENTRANCES = ['fetch', 'WebSocket', 'EventSource'];
+/** The global slots, and the copies that put a dispatcher into one. */
+export class GlobalSlots {
+  readonly #found: Found;
+  readonly #known = SLOTS.map(() => undefined as unknown);
 
-/**
- * Calls `found` with the copy inside Node, before its first request. Loading it costs more than anything else that is
- * done at start-up, so that it is left to the first use of `fetch` and its kin; these are put back right then.
- */
-export function whenBuiltInIsLoaded(patches: PatchRegistry, found: Found): void {
-  if (readSlots(found)) return;
-  const undo: (() => void)[] = [];
-  const load = (): void => {
-    for (const one of undo.splice(0)) one();
-    // Reading this global is what makes Node load it. A bundler would leave out a reading of which nothing is made.
-    if (typeof globalThis.Response === 'function') readSlots(found);
-  };
-  for (const name of ENTRANCES) {
-    const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
-    if (descriptor?.configurable !== true) continue;
-    const kind = typeof descriptor.value === 'function' ? 'value' : 'get' in descriptor ? 'get' : undefined;
-    if (kind === undefined) continue;
-    const original: unknown = Reflect.get(descriptor, kind);
-    if (typeof original !== 'function') continue;
-    const entrance = function (this: unknown, ...args: unknown[]): unknown {
-      load();
-      if (new.target === undefined) return Reflect.apply(original, this, args);
-      return Reflect.construct(original, args, new.target === entrance ? original : new.target) as unknown;
-    };
-    // A class that somebody has read before: its instances and statics are found as ever.
-    const { prototype } = original as { readonly prototype?: unknown };
-    if (kind === 'value' && prototype !== undefined) {
-      entrance.prototype = prototype;
-      Object.setPrototypeOf(entrance, original);
+  constructor(found: Found) {
+    this.#found = found;
+  }
+
+  /** Looks at what came into them since the last time. False: they are empty. */
+  read(): boolean {
+    let any = false;
+    for (const [at, slot] of SLOTS.entries()) {
+      const dispatcher = (globalThis as Record<symbol, unknown>)[slot];
+      if (typeof dispatcher !== 'object' || dispatcher === null) continue;
+      any = true;
+      if (dispatcher === this.#known[at]) continue;
+      this.#known[at] = dispatcher;
+      const agent = agentOf(dispatcher);
+      // The wrapper that undici 8 leaves in the first slot only hands on.
+      const prototype = agent && dispatchOwner(agent);
+      if (prototype !== undefined) this.#found({ prototype });
     }
-    for (const key of ['name', 'length'] as const)
-      Object.defineProperty(entrance, key, { value: Reflect.get(original, key), configurable: true });
-    Object.defineProperty(globalThis, name, { ...descriptor, [kind]: entrance });
-    undo.push(() => {
-      if (Object.getOwnPropertyDescriptor(globalThis, name)?.[kind] === entrance)
-        Object.defineProperty(globalThis, name, descriptor);
-    });
+    return any;
   }
-  patches.onRestore(() => {
-    for (const one of undo.splice(0)) one();
-  });
-}
-
-/** Calls `found` with the copies that have put a dispatcher into a slot by now. */
-export function readSlots(found: Found): boolean {
-  let any = false;
-  for (const slot of SLOTS) {
-    const dispatcher = (globalThis as Record<symbol, unknown>)[slot];
-    if (typeof dispatcher !== 'object' || dispatcher === null) continue;
-    const agent = agentOf(dispatcher);
-    // The wrapper that undici 8 leaves in the first slot only hands on.
-    const prototype = agent && dispatchOwner(agent);
-    if (prototype === undefined) continue;
-    any = true;
-    found({ prototype });
-  }
-  return any;
 }
 
 /** The dispatcher itself, or the Agent in one that chooses a proxy by the environment (NODE_USE_ENV_PROXY). */
@@ -98,15 +63,23 @@ function dispatchOwner(dispatcher: object): object | undefined {
 
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
 
-/** Calls `found` with each installed copy: those loaded before, and from now on each when it is loaded. */
-export function whenCopyIsLoaded(patches: PatchRegistry, found: Found): void {
+/**
+ * Calls `found` with each installed copy: those loaded before, and from now on each when it is loaded. Its requests may go
+ * through a dispatcher that was in a slot already.
+ */
+export function whenCopyIsLoaded(patches: PatchRegistry, slots: GlobalSlots, found: Found): void {
   const loader = Module as unknown as { _load: Load; _cache: Record<string, { exports: unknown } | undefined> };
   for (const [path, module] of Object.entries(loader._cache)) if (/undici/.test(path)) inspect(module?.exports, found);
   patches.wrap<Load>(loader, '_load', (original) => {
     return function (this: unknown, request: string, ...rest: [unknown, boolean]): unknown {
-      const exports = original.call(this, request, ...rest);
-      if (typeof request === 'string' && request.includes('undici')) inspect(exports, found);
-      return exports;
+      try {
+        const exports = original.call(this, request, ...rest);
+        if (typeof request === 'string' && request.includes('undici')) inspect(exports, found);
+        return exports;
+      } finally {
+        // Also when it throws: undici 8 takes the slots on Node 20 before it does.
+        slots.read();
+      }
     };
   });
 }

@@ -1,7 +1,8 @@
 import * as channels from 'node:diagnostics_channel';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
-import { readSlots, whenBuiltInIsLoaded, whenCopyIsLoaded } from './undici-copies.ts';
+import { whenBuiltInIsLoaded } from './undici-built-in.ts';
+import { GlobalSlots, whenCopyIsLoaded } from './undici-copies.ts';
 import type { UndiciCopy } from './undici-copies.ts';
 import { noteInstalled, UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatch } from './undici-dispatch.ts';
@@ -47,10 +48,11 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
       };
     });
   };
-  watchRequests(guard, dispatches, patches, patch);
+  const slots = new GlobalSlots(patch);
+  watchRequests(guard, dispatches, patches, slots);
   closeDeniedUndiciSockets(guard, patches);
-  whenCopyIsLoaded(patches, patch);
-  whenBuiltInIsLoaded(patches, patch);
+  whenCopyIsLoaded(patches, slots, patch);
+  whenBuiltInIsLoaded(patches, slots);
 }
 
 /** Governs one dispatcher only. Its origin must be in the options, as an Agent's always is. */
@@ -77,12 +79,7 @@ interface ConnectParams {
  * Channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
  * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
  */
-function watchRequests(
-  guard: Guard,
-  dispatches: UndiciDispatches,
-  patches: PatchRegistry,
-  patch: (copy: UndiciCopy) => void,
-): void {
+function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: PatchRegistry, slots: GlobalSlots): void {
   const governedBy = new WeakMap<object, GovernedDispatch>();
   const listen = (name: string, listener: (message: unknown) => void): void => {
     channels.subscribe(name, listener);
@@ -95,7 +92,7 @@ function watchRequests(
     if (current === undefined) {
       observeUnseen(guard, request);
       // Somebody may have put back a `fetch` from before us: the next request of that copy is met at its dispatch.
-      readSlots(patch);
+      slots.read();
     } else if (current !== true) governedBy.set(request, current);
   });
   // The socket that is dialled next is for requests that are decided, routed and logged one by one.
