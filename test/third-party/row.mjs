@@ -89,7 +89,7 @@ async function runChild(client, node, lane, bundles) {
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
-  const clock = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  const clock = setTimeout(() => child.kill('SIGKILL'), 600_000);
   await new Promise((resolve) => child.once('close', resolve));
   clearTimeout(clock);
   return output;

@@ -1,6 +1,6 @@
 /** The scenarios of gRPC: calls of every kind on one channel, each decided by itself. */
 import { changePolicy, serverSaw } from './link.mjs';
-import { check, denied, failureOf, noLeak, scenario } from './scenarios.mjs';
+import { check, denied, eventually, failureOf, noLeak, scenario } from './scenarios.mjs';
 
 const ports = JSON.parse(process.env.MATRIX_PORTS);
 const UNAVAILABLE = 14;
@@ -68,14 +68,8 @@ export async function runGrpc({ server, open }) {
   await scenario('decided again after an update', async () => {
     check((await channel.unary('Later')) === 'hello', 'did not come back');
     await changePolicy();
-    const until = Date.now() + 10_000;
-    const attempt = () =>
-      channel.unary('Later').then(
-        () => Date.now() < until,
-        // A call that is begun while the session closes fails with it.
-        (error) => Date.now() < until && !/ERR_EGRESS_DENIED/.test(error.message),
-      );
-    while (await attempt()) await new Promise((resolve) => setTimeout(resolve, 10));
+    // A call that is begun while the session closes fails with it.
+    await eventually(() => denied(() => channel.unary('Later')));
     await serverSaw();
     const answer = await denied(() => channel.unary('Later'));
     check((await requests()).length === 0, 'what was denied reached the server');

@@ -1,7 +1,8 @@
 /** The scenarios of clients of other protocols. */
 import { writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { serviceEntry } from './policy.mjs';
-import { check, denied, noLeak, scenario } from './scenarios.mjs';
+import { check, denied, eventually, noLeak, scenario } from './scenarios.mjs';
 import { PROTOCOLS } from './servers/protocols.mjs';
 
 const ports = JSON.parse(process.env.MATRIX_PORTS);
@@ -39,13 +40,13 @@ async function recovers(client, { call, brief, steady, pool }, port) {
   try {
     if (kept) await denied(kept.ask, client);
     if (waiting) {
-      const first = await Promise.race([waiting.done.then(() => 'done'), sleep(400)]);
+      const first = await Promise.race([waiting.done.then(() => 'done'), wait(400)]);
       check(first === undefined, 'was not denied');
     }
     const protocol = PROTOCOLS[client.server] ?? client.protocol;
     const entry = serviceEntry('later', host, [{ number: port, name: 'later', protocol }]);
     writeFileSync(process.env.MATRIX_LATER_POLICY, JSON.stringify(entry));
-    await soon(() => brief(host, port));
+    await eventually(() => brief(host, port));
     await call(host, port);
     await kept?.ask();
     await waiting?.done;
@@ -53,20 +54,4 @@ async function recovers(client, { call, brief, steady, pool }, port) {
     await kept?.close();
     await waiting?.close();
   }
-}
-
-/** The files of the policy are read a moment after they were written. */
-async function soon(run) {
-  for (let left = 25; ; left -= 1) {
-    try {
-      return await run();
-    } catch (error) {
-      if (left === 0) throw error;
-      await sleep(200);
-    }
-  }
-}
-
-function sleep(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -159,11 +159,19 @@ function mongodb(name, server, more) {
           ...more,
         });
       return {
-        call: (host, port) => once(connect(host, port, 10_000)),
-        // It looks for a server as long as it may.
-        brief: (host, port) => once(connect(host, port, 150)),
+        call: (host, port) => once(connect(host, port, 120_000)),
+        // It looks for a server as long as it may: at first no longer than it takes to learn why there is none.
+        brief: async (host, port) => {
+          for (let patience = 150; ; patience *= 2)
+            try {
+              return await once(connect(host, port, patience));
+            } catch (error) {
+              const servers = [...(error.reason?.servers?.values() ?? [])];
+              if (servers.length === 0 || servers.some((one) => one.error)) throw error;
+            }
+        },
         steady: (host, port) => {
-          const client = connect(host, port, 15_000);
+          const client = connect(host, port, 120_000);
           return { done: insertAndFind(client), close: () => client.close() };
         },
       };

@@ -77,7 +77,7 @@ function mqtt(name, server, protocol) {
       };
       return {
         call: async (host, port) => {
-          const client = mqtt.connect({ host, port, protocol, reconnectPeriod: 0, connectTimeout: 3000 });
+          const client = mqtt.connect({ host, port, protocol, reconnectPeriod: 0, connectTimeout: 60_000 });
           try {
             await new Promise((resolve, reject) => {
               client.once('connect', resolve);
