@@ -15,6 +15,7 @@ import { GovernedDispatch } from './undici-governed.ts';
 import { inShapeOf, isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 import { TargetDispatchers, type Detour } from './undici-targets.ts';
 import { mark, readToken } from './undici-token.ts';
+import { refusedTunnel } from './undici-tunnel.ts';
 
 export type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
 
@@ -76,8 +77,13 @@ export class UndiciDispatches {
     const origin = parseOrigin(snapshot.origin ?? originOf(call.dispatcher));
     // undici has its own words for what is no origin; one of several may be chosen below, and it is decided there.
     if (origin === undefined) return call.dispatch(call.options, call.handler);
-    // For a CONNECT the socket is what is decided.
     if (snapshot.method === 'CONNECT') {
+      const refusal = refusedTunnel(this.#guard, origin, String(snapshot.path));
+      if (refusal) {
+        this.#governed({ host: origin.host, port: origin.port }, call).settle(refusal);
+        return true;
+      }
+      // Of the way to the proxy the socket is what is decided.
       const marked = mark(snapshot, this.#guard, true);
       return this.#pass(true, () => call.dispatch(marked, call.handler));
     }

@@ -1,4 +1,4 @@
-import { CidrIndex, parseCidr, parseIp, toDialledIp } from '../core/index.ts';
+import { CidrIndex, parseCidr, parseIp, toDialledIp, type Ip } from '../core/index.ts';
 
 /** What kind of address it is that a public name should hardly have. */
 export type AddressClass =
@@ -45,11 +45,27 @@ function classes(): CidrIndex<AddressClass> {
   return index;
 }
 
-/** The class of an address; undefined for ordinary ones and for what is no address. */
+/**
+ * The class of an address; undefined for ordinary ones and for what is no address. An IPv6 address that embeds an IPv4 one
+ * of a class of its own is of that class: a translator (NAT64) or a tunnel leads there.
+ */
 export function classOf(address: string): AddressClass | undefined {
   const zone = address.indexOf('%');
   const ip = parseIp(zone < 0 ? address : address.slice(0, zone));
-  return ip && classes().get(toDialledIp(ip));
+  const found = ip && classes().get(toDialledIp(ip));
+  if (ip === undefined || found !== 'embedded') return found;
+  const inside = classes().get(embeddedIn(ip));
+  return inside === undefined || inside === 'private' ? found : inside;
+}
+
+const SIX_TO_FOUR = 0x2002;
+const TEREDO = 0x2001_0000;
+
+function embeddedIn({ high, middle, low }: Ip): Ip {
+  const sixToFour = ((high & 0xffff) << 16) | (middle >>> 16);
+  const word = high >>> 16 === SIX_TO_FOUR ? sixToFour : high === TEREDO ? ~low : low;
+  const octets = [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
+  return { family: 4, text: octets.join('.'), high: 0, middle: 0, lower: 0, low: word >>> 0 };
 }
 
 /** Whether the admission of a name stops short of one of its answers. `before`: it had an ordinary address earlier. */

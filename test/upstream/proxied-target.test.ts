@@ -31,10 +31,32 @@ describe('where a request to a forward proxy is meant to go', () => {
     expect(target).toMatchObject({ ...fields, request: { path: rest } });
   });
 
-  it.each(['/x', '*', 'http://proxy.example.com:3128/x', 'http://PROXY.example.com:3128/x', 'ftp://a/', 'x'])(
+  it.each(['/x', '*', 'http://proxy.example.com:3128/x', 'http://PROXY.example.com:3128/x', 'x'])(
     'is where it is dialled: %s',
     (path) => expect(proxiedTargets(asked(path))).toEqual([]),
   );
+
+  it.each([
+    ['ftp://a.example.com/x', { host: 'a.example.com', port: 21, transport: 'tcp' }],
+    ['gopher://a.example.com', { host: 'a.example.com', port: 3128, transport: 'tcp' }],
+    ['gopher://a.example.com:70/1', { host: 'a.example.com', port: 70, transport: 'tcp' }],
+    ['HTTPS://a.example.com/', { host: 'a.example.com', port: 443, transport: 'tls' }],
+  ])('reads %s, whatever the scheme', (path, fields) => {
+    expect(proxiedTargets(asked(path))).toMatchObject([fields]);
+  });
+
+  it.each([
+    ['GET', 'http:a.example.com'],
+    ['GET', 'http:/a.example.com/'],
+    ['GET', 'http://evil.example\\@a.example.com/'],
+    ['GET', 'urn:a'],
+    ['CONNECT', 'a.example.com'],
+    ['CONNECT', 'a.example.com:443/x'],
+    ['CONNECT', 'http://a.example.com:443'],
+    ['CONNECT', 'a.example.com:000443'],
+  ])('is nowhere when it cannot be read: %s %s', (method, path) => {
+    expect(proxiedTargets(asked(path, method))).toMatchObject([{ port: 0 }]);
+  });
 
   it('of a CONNECT is its authority, with TLS inside or without', () => {
     expect(proxiedTargets(asked('a.example.com:443', 'CONNECT'))).toEqual([
@@ -42,6 +64,18 @@ describe('where a request to a forward proxy is meant to go', () => {
       { host: 'a.example.com', port: 443, transport: 'tcp' },
     ]);
     expect(proxiedTargets(asked('[::1]:443', 'CONNECT'))[1]).toEqual({ host: '::1', port: 443, transport: 'tcp' });
+  });
+
+  it('of a CONNECT stream is its authority; an extended one is for the host itself', () => {
+    const stream = (authority: string, method = 'CONNECT'): Connection => {
+      const { request, ...rest } = asked('/', method);
+      return { ...rest, protocol: 'http2', authority, ...(request && { request }) };
+    };
+    const [, inside] = proxiedTargets(stream('a.example.com:22'));
+    expect(inside).toEqual({ host: 'a.example.com', port: 22, transport: 'tcp' });
+    expect(proxiedTargets(stream('evil.example'))[1]).toEqual({ host: 'evil.example', port: 3128, transport: 'tcp' });
+    for (const own of ['proxy.example.com', 'proxy.example.com:3128']) expect(proxiedTargets(stream(own))).toEqual([]);
+    expect(proxiedTargets(stream('evil.example', 'GET'))).toEqual([]);
   });
 });
 
