@@ -47,7 +47,7 @@ export class EgressJournal {
     const exchange = newExchange(connection, decision, seam, layer);
     this.#open.add(exchange);
     if (!this.#kept) this.#keep();
-    exchange.wouldDeny = decision.action === 'deny' && this.#mode === 'report' ? true : undefined;
+    if (decision.action === 'deny' && this.#mode === 'report') exchange.wouldDeny = true;
     for (const observer of this.#observers) this.#tellDecision(observer, exchange);
     this.#tellDecision(channelObserver, exchange);
     return exchange;

@@ -1,13 +1,13 @@
 import { isIPv4 } from 'node:net';
-import { apply, plain } from './access-log-provider.ts';
+import { apply, shared } from './access-log-provider.ts';
 import type { Operator, Read } from './access-log-provider.ts';
 
 /** `..._ADDRESS`, `..._ADDRESS_WITHOUT_PORT` and `..._PORT` of one address, read as `ip:port`. */
 export function addressOperators(prefix: string, read: Read<string>): readonly (readonly [string, Operator])[] {
   return [
-    [`${prefix}_ADDRESS`, plain(read)],
+    [`${prefix}_ADDRESS`, shared(read)],
     [`${prefix}_ADDRESS_WITHOUT_PORT`, withoutPortOperator(read)],
-    [`${prefix}_PORT`, plain((entry) => apply(read(entry), portOf))],
+    [`${prefix}_PORT`, shared((entry) => apply(read(entry), portOf))],
   ];
 }
 
@@ -19,7 +19,7 @@ function withoutPortOperator(read: Read<string>): Operator {
     compile: ({ parameter }) => {
       const length = parameter !== undefined && /^-?\d+$/.test(parameter) ? Number(parameter) : undefined;
       const shorten = length === undefined ? withoutPort : (address: string) => network(withoutPort(address), length);
-      return { value: (entry) => apply(read(entry), shorten) };
+      return { value: (entry) => apply(read(entry), shorten), shared: true };
     },
   };
 }

@@ -40,6 +40,8 @@ export type MetadataValue =
  */
 export interface AccessLogEntry {
   readonly type: AccessLogType;
+  /** One object for all requests to one destination over one connection that went as they were asked. Absent: unknown. */
+  readonly shared?: object | undefined;
   /** Milliseconds since the epoch, microseconds as its fraction. */
   readonly startTime: number;
   /** Milliseconds from start to end. */

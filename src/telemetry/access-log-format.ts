@@ -6,13 +6,7 @@ import type { FormatEnvironment } from './access-log-operators.ts';
 import type { Provider } from './access-log-provider.ts';
 import { compileJsonTemplate, jsonText } from './access-log-json.ts';
 import type { JsonTemplate } from './access-log-json.ts';
-import {
-  ensureByteString,
-  escapeControlCharacters,
-  hasControlCharacters,
-  isPrintable,
-  toByteString,
-} from './byte-string.ts';
+import { ensureByteString, escapeControlCharacters, isPrintable, toByteString } from './byte-string.ts';
 
 /**
  * Writes one entry as a line, its newline included when the format has one. The line is a byte string: write it with
@@ -119,47 +113,89 @@ function parseJsonObject(text: string): JsonFormat | undefined {
   }
 }
 
-type Part = (entry: AccessLogEntry, clean: boolean) => string;
+/** Writes one value of an entry, and the text before it. */
+type Part = (entry: AccessLogEntry) => string;
 
-function compileParts(format: string, environment: FormatEnvironment, missing: string): Part[] {
-  return parseFormat(toByteString(format)).map((segment) => {
-    if (typeof segment === 'string') return () => segment;
-    const provider = compileCommand(segment, environment);
-    const text = textOf(provider, segment.maxLength);
-    if (provider.trusted) return (entry) => text(entry) ?? missing;
-    return (entry, clean) => {
-      const value = text(entry) ?? missing;
-      return clean ? escapeControlCharacters(value) : value;
-    };
-  });
+interface Parts {
+  readonly parts: readonly { readonly part: Part; readonly shared: boolean }[];
+  /** After the last of them. */
+  readonly rest: string;
 }
 
-function textOf(provider: Provider, maxLength: number | undefined): (entry: AccessLogEntry) => string | undefined {
-  const whole =
-    provider.text ??
-    ((entry: AccessLogEntry): string | undefined => {
-      const value = provider.value(entry);
-      if (typeof value === 'string') return value;
-      return value === undefined || value === null ? undefined : jsonText(value);
-    });
-  return maxLength === undefined ? whole : (entry) => whole(entry)?.slice(0, maxLength);
+function compileParts(format: string, environment: FormatEnvironment, missing: string, escape: boolean): Parts {
+  const parts: Parts['parts'][number][] = [];
+  let before = '';
+  for (const segment of parseFormat(toByteString(format))) {
+    if (typeof segment === 'string') before = segment;
+    else {
+      const provider = compileCommand(segment, environment);
+      const write = writerOf(segment.maxLength, missing, escape && !provider.trusted);
+      parts.push({ part: partOf(before, provider, write), shared: provider.shared === true });
+      before = '';
+    }
+  }
+  return { parts, rest: before };
 }
 
-function join(parts: readonly Part[], entry: AccessLogEntry, clean: boolean): string {
-  let line = '';
-  for (const part of parts) line += part(entry, clean);
-  return line;
-}
+type Value = MetadataValue | undefined;
 
-/** Control characters are looked for once per line; only a line that has some is written anew, value by value. */
-function compileText(format: string, environment: FormatEnvironment, missing: string): AccessLogFormatter {
-  const newline = format.endsWith('\n') ? '\n' : '';
-  const parts = compileParts(format.slice(0, format.length - newline.length), environment, missing);
-  return (entry) => {
-    const line = join(parts, entry, false);
-    if (isPrintable(line)) return line + newline;
-    return ensureByteString(hasControlCharacters(line) ? join(parts, entry, true) : line) + newline;
+function writerOf(maxLength: number | undefined, missing: string, escape: boolean): (value: Value) => string {
+  return (value) => {
+    if (value === undefined || value === null) return missing;
+    const whole = typeof value === 'string' ? value : jsonText(value);
+    const text = maxLength === undefined ? whole : whole.slice(0, maxLength);
+    return !escape || isPrintable(text) ? text : ensureByteString(escapeControlCharacters(text));
   };
+}
+
+/** Most values are those of the line before: they are written, and looked at for control characters, once. */
+function partOf(before: string, { text, value: read }: Provider, write: (value: Value) => string): Part {
+  const readText: (entry: AccessLogEntry) => Value = text ?? read;
+  let latest: Value;
+  let written = before + write(undefined);
+  return (entry) => {
+    const value = readText(entry);
+    if (value !== latest) {
+      written = before + write(value);
+      latest = value;
+    }
+    return written;
+  };
+}
+
+function compileText(format: string, environment: FormatEnvironment, missing: string): AccessLogFormatter {
+  const { parts, rest } = compileParts(format, environment, missing, true);
+  const steps: Part[] = [];
+  let run: Part[] = [];
+  for (const { part, shared } of parts) {
+    if (shared) run.push(part);
+    else {
+      steps.push(...rememberedFor(run), part);
+      run = [];
+    }
+  }
+  steps.push(...rememberedFor(run));
+  return (entry) => join(steps, entry) + rest;
+}
+
+/** What requests to one destination over one connection have in common is written once. */
+function rememberedFor(run: readonly Part[]): readonly Part[] {
+  if (run.length < 2) return run;
+  const known = new WeakMap<object, string>();
+  const remembered: Part = (entry) => {
+    const { shared } = entry;
+    if (shared === undefined) return join(run, entry);
+    let text = known.get(shared);
+    if (text === undefined) known.set(shared, (text = run.map((part) => part(entry)).join('')));
+    return text;
+  };
+  return [remembered];
+}
+
+function join(parts: readonly Part[], entry: AccessLogEntry): string {
+  let line = '';
+  for (const part of parts) line += part(entry);
+  return line;
 }
 
 /** A string that is one operator keeps the type of its value; any other text around it makes it a string. */
@@ -176,6 +212,7 @@ function compileJsonString(format: string, environment: FormatEnvironment, omit:
       );
     };
   }
-  const parts = compileParts(format, environment, omit ? '' : '-');
-  return (entry) => jsonText(join(parts, entry, false));
+  const { parts, rest } = compileParts(format, environment, omit ? '' : '-', false);
+  const steps = parts.map(({ part }) => part);
+  return (entry) => jsonText(join(steps, entry) + rest);
 }

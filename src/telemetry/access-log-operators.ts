@@ -4,7 +4,7 @@ import { RESPONSE_FLAGS, TIME_POINTS } from './access-log-entry.ts';
 import { formatError } from './access-log-command.ts';
 import type { Command } from './access-log-command.ts';
 import { filterStateOperator, METADATA_OPERATORS } from './access-log-metadata.ts';
-import { apply, plain } from './access-log-provider.ts';
+import { apply, plain, shared } from './access-log-provider.ts';
 import type { Operator, Provider } from './access-log-provider.ts';
 import {
   headerOperator,
@@ -56,7 +56,7 @@ function environmentOperator(name: string, environment: FormatEnvironment): Oper
   switch (name) {
     case 'HOSTNAME': {
       const hostname = toByteString(environment.hostname);
-      return plain(() => hostname);
+      return shared(() => hostname);
     }
     case 'ENVIRONMENT':
       return {
@@ -258,11 +258,11 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['CONNECTION_TERMINATION_DETAILS', plain((entry) => entry.connectionTerminationDetails)],
   ['BYTES_RECEIVED', plain((entry) => entry.bytesReceived)],
   ['BYTES_SENT', plain((entry) => entry.bytesSent)],
-  ['UPSTREAM_HOST', plain((entry) => entry.upstreamHost)],
-  ['UPSTREAM_HOST_NAME', plain((entry) => entry.upstreamHostName)],
-  ['UPSTREAM_HOST_NAME_WITHOUT_PORT', plain((entry) => apply(entry.upstreamHostName, withoutPort))],
-  ['UPSTREAM_CLUSTER', plain((entry) => entry.upstreamClusterAltStatName ?? entry.upstreamCluster)],
-  ['UPSTREAM_CLUSTER_RAW', plain((entry) => entry.upstreamCluster)],
+  ['UPSTREAM_HOST', shared((entry) => entry.upstreamHost)],
+  ['UPSTREAM_HOST_NAME', shared((entry) => entry.upstreamHostName)],
+  ['UPSTREAM_HOST_NAME_WITHOUT_PORT', shared((entry) => apply(entry.upstreamHostName, withoutPort))],
+  ['UPSTREAM_CLUSTER', shared((entry) => entry.upstreamClusterAltStatName ?? entry.upstreamCluster)],
+  ['UPSTREAM_CLUSTER_RAW', shared((entry) => entry.upstreamCluster)],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plain((entry) => entry.upstreamRequestAttemptCount)],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', plain((entry) => entry.upstreamTransportFailureReason)],
   ...addressOperators('UPSTREAM_LOCAL', (entry) => entry.upstreamLocalAddress),
@@ -271,9 +271,9 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ...addressOperators('DOWNSTREAM_REMOTE', (entry) => entry.downstreamRemoteAddress),
   ...addressOperators('DOWNSTREAM_DIRECT_LOCAL', (entry) => entry.downstreamDirectLocalAddress),
   ...addressOperators('DOWNSTREAM_DIRECT_REMOTE', (entry) => entry.downstreamDirectRemoteAddress),
-  ['ROUTE_NAME', plain((entry) => apply(entry.routeName || undefined, toByteString))],
+  ['ROUTE_NAME', shared((entry) => apply(entry.routeName || undefined, toByteString))],
   ['VIRTUAL_CLUSTER_NAME', plain((entry) => entry.virtualClusterName)],
-  ['FILTER_CHAIN_NAME', plain((entry) => entry.filterChainName)],
+  ['FILTER_CHAIN_NAME', shared((entry) => entry.filterChainName)],
   ['STREAM_ID', plain((entry) => entry.streamId)],
   ['ACCESS_LOG_TYPE', plain((entry) => entry.type)],
   ...METADATA_OPERATORS,

@@ -9,6 +9,8 @@ export interface Provider {
   readonly text?: (entry: AccessLogEntry) => string | undefined;
   /** Comes from the process's own surroundings and not from a peer: control characters are kept. */
   readonly trusted?: true;
+  /** The same for all entries that have one `shared`. */
+  readonly shared?: true;
 }
 
 /** How an operator may be written, and what it reads. */
@@ -24,6 +26,12 @@ export type Read<T> = (entry: AccessLogEntry) => T | undefined;
 /** An operator without parameter and length. */
 export function plain(value: Provider['value']): Operator {
   const provider: Provider = { value };
+  return { parameter: 'none', length: false, compile: () => provider };
+}
+
+/** The same, of what requests to one destination over one connection have in common. */
+export function shared(value: Provider['value']): Operator {
+  const provider: Provider = { value, shared: true };
   return { parameter: 'none', length: false, compile: () => provider };
 }
 

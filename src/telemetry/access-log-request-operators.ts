@@ -3,41 +3,46 @@ import { formatError } from './access-log-command.ts';
 import { apply } from './access-log-provider.ts';
 import type { Operator, Read } from './access-log-provider.ts';
 
+/** Reads one header, by its name in lower case. */
+type HeaderReader = (name: string) => Read<string>;
+
 /** Pseudo headers come from the entry's own fields, and so do the two headers that tell what a rewrite replaced. */
-export function requestHeader(entry: AccessLogEntry, name: string): string | undefined {
+export const requestHeader: HeaderReader = (name) => {
+  const sent: Read<string> = (entry) => entry.requestHeaders?.get(name);
   switch (name) {
     case ':method':
-      return entry.method;
+      return (entry) => entry.method;
     case ':path':
-      return entry.path;
+      return (entry) => entry.path;
     case ':authority':
     case 'host':
-      return entry.authority;
+      return (entry) => entry.authority;
     case ':scheme':
-      return entry.scheme;
+      return (entry) => entry.scheme;
     case 'x-envoy-original-path':
-      return entry.originalPath ?? entry.requestHeaders?.get(name);
+      return (entry) => entry.originalPath ?? sent(entry);
     case 'x-envoy-original-host':
-      return entry.originalAuthority ?? entry.requestHeaders?.get(name);
+      return (entry) => entry.originalAuthority ?? sent(entry);
     default:
-      return entry.requestHeaders?.get(name);
+      return sent;
   }
-}
+};
 
-export function responseHeader(entry: AccessLogEntry, name: string): string | undefined {
-  if (name === ':status') return entry.responseCode === 0 ? undefined : String(entry.responseCode);
-  const value = entry.responseHeaders?.get(name);
-  return value === undefined && name === 'x-envoy-upstream-service-time'
-    ? apply(entry.upstreamServiceTime, String)
-    : value;
-}
+export const responseHeader: HeaderReader = (name) => {
+  const came: Read<string> = (entry) => entry.responseHeaders?.get(name);
+  if (name === ':status') return (entry) => (entry.responseCode === 0 ? undefined : String(entry.responseCode));
+  if (name === 'x-envoy-upstream-service-time')
+    return (entry) => came(entry) ?? apply(entry.upstreamServiceTime, String);
+  return came;
+};
 
-export function responseTrailer(entry: AccessLogEntry, name: string): string | undefined {
-  return entry.responseTrailers?.get(name);
-}
+export const responseTrailer: HeaderReader = (name) => (entry) => entry.responseTrailers?.get(name);
+
+/** What requests to one destination have in common. */
+const SHARED: ReadonlySet<string> = new Set([':authority', ':scheme']);
 
 /** `(NAME)` or `(NAME?ALTERNATIVE)`, without regard to case. */
-export function headerOperator(lookup: (entry: AccessLogEntry, name: string) => string | undefined): Operator {
+export function headerOperator(readerOf: HeaderReader): Operator {
   return {
     parameter: 'required',
     length: true,
@@ -46,9 +51,10 @@ export function headerOperator(lookup: (entry: AccessLogEntry, name: string) => 
       if (third !== undefined) throw formatError(`\`${operator}(${parameter})\` has more than one alternative`);
       if (!/^[!#$%&'*+\-.:^_`|~0-9a-z?]*$/.test(first + second))
         throw formatError(`\`${parameter}\` in \`${operator}\` is no header name`);
-      const firstValue: Read<string> = first === '' ? () => undefined : (entry) => lookup(entry, first);
-      if (second === '') return { value: firstValue };
-      return { value: (entry) => firstValue(entry) ?? lookup(entry, second) };
+      const value: Read<string> = first === '' ? () => undefined : readerOf(first);
+      if (second === '') return { value, ...(SHARED.has(first) && { shared: true }) };
+      const otherwise = readerOf(second);
+      return { value: (entry) => value(entry) ?? otherwise(entry) };
     },
   };
 }
@@ -76,9 +82,7 @@ export const PATH: Operator = {
   },
 };
 
-function originalPath(entry: AccessLogEntry): string | undefined {
-  return requestHeader(entry, 'x-envoy-original-path');
-}
+const originalPath = requestHeader('x-envoy-original-path');
 
 /** The query as it left; `DECODED` is what Envoy makes of it, which is less than its name says. */
 export const QUERY_PARAMS: Operator = {
@@ -131,7 +135,7 @@ export const REQUESTED_SERVER_NAME: Operator = {
     oneOf(operator, order, ['SNI_ONLY', 'SNI_FIRST', 'HOST_FIRST']);
     oneOf(operator, source, ['ORIG', 'HOST', 'ORIG_OR_HOST']);
     const sni: Read<string> = (entry) => entry.requestedServerName;
-    const original: Read<string> = (entry) => requestHeader(entry, 'x-envoy-original-host');
+    const original = requestHeader('x-envoy-original-host');
     const host: Read<string> =
       source === 'ORIG'
         ? original
@@ -140,6 +144,6 @@ export const REQUESTED_SERVER_NAME: Operator = {
           : (entry) => original(entry) ?? entry.authority;
     if (order === 'SNI_FIRST') return { value: (entry) => sni(entry) ?? host(entry) };
     if (order === 'HOST_FIRST') return { value: (entry) => host(entry) ?? sni(entry) };
-    return { value: sni };
+    return { value: sni, shared: true };
   },
 };

@@ -39,8 +39,10 @@ export class FileSink implements AccessLogSink {
   readonly #target: number | string;
   readonly #options: Required<FileSinkOptions>;
   #descriptor: number | undefined;
-  #lines: string[] = [];
+  /** Lines are put into it as bytes at once: as strings, pieced together, they would be work for the garbage collector. */
+  #batch = Buffer.alloc(0);
   #bytes = 0;
+  #lines = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #retryOpenAt = 0;
@@ -55,27 +57,28 @@ export class FileSink implements AccessLogSink {
   }
 
   write(line: string): void {
-    if (this.#closed || this.#bytes + line.length > this.#options.maxBufferedBytes) {
+    const end = this.#bytes + line.length;
+    if (this.#closed || end > this.#options.maxBufferedBytes) {
       this.dropped += 1;
       return;
     }
-    this.#lines.push(line);
-    this.#bytes += line.length;
-    if (this.#bytes >= this.#options.batchBytes) this.flush();
-    else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.flush(), this.#options.flushIntervalMs);
-      this.#timer.unref();
-    }
+    if (end > this.#batch.length) this.#grow(end);
+    this.#batch.write(line, this.#bytes, 'latin1');
+    this.#bytes = end;
+    this.#lines += 1;
+    if (end >= this.#options.batchBytes) this.flush();
+    else if (this.#timer === undefined) this.#flushLater();
   }
 
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#lines.length === 0) return;
+    if (this.#bytes === 0) return;
     const descriptor = this.#open();
     if (descriptor === undefined) return this.#keepOrDrop();
     try {
-      writeWhole(descriptor, this.#take());
+      writeWhole(descriptor, this.#batch.subarray(0, this.#bytes));
+      this.#forget();
     } catch (error) {
       this.#failed(error);
     }
@@ -96,11 +99,23 @@ export class FileSink implements AccessLogSink {
     this.#closeDescriptor();
   }
 
-  #take(): Buffer {
-    const batch = Buffer.from(this.#lines.join(''), 'latin1');
-    this.#lines = [];
+  /** To the size of a batch; further only while nothing can be written. */
+  #grow(bytes: number): void {
+    const { batchBytes, maxBufferedBytes } = this.#options;
+    const former = this.#batch;
+    const size = Math.min(Math.max(bytes, 2 * former.length, batchBytes + 4096), maxBufferedBytes);
+    this.#batch = Buffer.allocUnsafeSlow(size);
+    former.copy(this.#batch, 0, 0, this.#bytes);
+  }
+
+  #forget(): void {
     this.#bytes = 0;
-    return batch;
+    this.#lines = 0;
+  }
+
+  #flushLater(): void {
+    this.#timer = setTimeout(() => this.flush(), this.#options.flushIntervalMs);
+    this.#timer.unref();
   }
 
   #open(): number | undefined {
@@ -129,25 +144,21 @@ export class FileSink implements AccessLogSink {
   /** A reader that is slow for a moment (EAGAIN) gets the rest later; everything else loses the batch. */
   #failed(error: unknown): void {
     if (error instanceof PartialWrite) {
-      const rest = error.rest.toString('latin1');
-      this.#lines.unshift(rest);
-      this.#bytes += rest.length;
+      this.#batch.copyWithin(0, error.written, this.#bytes);
+      this.#bytes -= error.written;
       return this.#keepOrDrop();
     }
-    this.dropped += 1;
+    this.dropped += this.#lines;
+    this.#forget();
     this.#closeDescriptor();
     this.#warn(error);
   }
 
   #keepOrDrop(): void {
     if (this.#bytes >= this.#options.maxBufferedBytes) {
-      this.dropped += this.#lines.length;
-      this.#lines = [];
-      this.#bytes = 0;
-    } else if (this.#timer === undefined && !this.#closed) {
-      this.#timer = setTimeout(() => this.flush(), this.#options.flushIntervalMs);
-      this.#timer.unref();
-    }
+      this.dropped += this.#lines;
+      this.#forget();
+    } else if (this.#timer === undefined && !this.#closed) this.#flushLater();
   }
 
   #warn(error: unknown): void {
@@ -161,10 +172,10 @@ export class FileSink implements AccessLogSink {
 }
 
 class PartialWrite extends Error {
-  readonly rest: Buffer;
-  constructor(rest: Buffer) {
+  readonly written: number;
+  constructor(written: number) {
     super('the reader is slow');
-    this.rest = rest;
+    this.written = written;
   }
 }
 
@@ -174,7 +185,7 @@ function writeWhole(descriptor: number, batch: Buffer): void {
     try {
       written += writeSync(descriptor, batch, written, batch.length - written);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') throw new PartialWrite(batch.subarray(written));
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') throw new PartialWrite(written);
       throw error;
     }
   }

@@ -25,9 +25,9 @@ export function ensureByteString(line: string): string {
     : line;
 }
 
-/** Whether a line holds nothing that a further look could find: neither control characters nor anything beyond ASCII. */
-export function isPrintable(line: string): boolean {
-  return PRINTABLE.test(line);
+/** Whether a text holds nothing that a further look could find: neither control characters nor anything beyond ASCII. */
+export function isPrintable(text: string): boolean {
+  return PRINTABLE.test(text);
 }
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
@@ -43,12 +43,7 @@ export function isUtf8(bytes: string): boolean {
  * What could start a new line or steer a terminal: C0 without tab, DEL, and in UTF-8 form C1, U+2028 and U+2029.
  * A value of a request must not be able to forge a log line.
  */
-const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]/; // eslint-disable-line no-control-regex
-const CONTROLS = new RegExp(CONTROL.source, 'g');
-
-export function hasControlCharacters(bytes: string): boolean {
-  return CONTROL.test(bytes);
-}
+const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]/g; // eslint-disable-line no-control-regex
 
 /** Control characters as `\x1b`, `\x85`, `\u2028`. */
 export function escapeControlCharacters(bytes: string): string {

@@ -23,6 +23,10 @@ export class ExchangeEntry implements AccessLogEntry {
     return this.#exchange.layer === 'http' ? 'DownstreamEnd' : 'TcpConnectionEnd';
   }
 
+  get shared(): object | undefined {
+    return this.#exchange.shared;
+  }
+
   get startTime(): number {
     return this.#exchange.startTime;
   }
@@ -307,7 +311,7 @@ function rawLookup(raw: readonly string[] | undefined): HeaderLookup | undefined
   return {
     get: (name) => {
       for (let index = 0; index + 1 < raw.length; index += 2)
-        if (raw[index]?.toLowerCase() === name) return raw[index + 1];
+        if (raw[index]?.length === name.length && raw[index]?.toLowerCase() === name) return raw[index + 1];
       return undefined;
     },
   };

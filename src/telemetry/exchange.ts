@@ -62,6 +62,12 @@ export interface Exchange {
   tlsCipher?: string | undefined;
   reusedSocket?: boolean | undefined;
 
+  /**
+   * One object for all requests to one destination over one connection that went as they were asked, once all of the above is
+   * known: what is told of those alone need be written once.
+   */
+  shared?: object | undefined;
+
   /** `performance.now()` at: request written out, first byte of the answer, end. */
   requestSentAt?: number | undefined;
   firstByteAt?: number | undefined;

@@ -17,6 +17,19 @@ export interface MetricsOptions {
 /** A counter of something that is no exchange. */
 export type EventName = 'seam_failures' | 'observer_failures' | 'policy_updates' | 'policy_update_failures';
 
+/** Decisions are shared by many exchanges, and so are their labels. */
+class KnownLabels {
+  /** By seam. */
+  readonly decided = new Map<string, LabelSet>();
+  readonly ended = new Map<string, LabelSet>();
+  latest:
+    | (Pick<Exchange, 'responseCode' | 'responseFlags' | 'destination'> & {
+        readonly protocol: string;
+        readonly labels: LabelSet;
+      })
+    | undefined = undefined;
+}
+
 /**
  * Istio's standard metrics of a source proxy, in memory, and a few of our own. `text()` is Prometheus's exposition.
  */
@@ -24,7 +37,7 @@ export class EgressMetrics implements ExchangeObserver {
   readonly #source: Labels;
   readonly #unknownHosts: number;
   readonly #hosts = new Set<string>();
-  readonly #known = new WeakMap<Decision, Map<string, LabelSet>>();
+  readonly #known = new WeakMap<Decision, KnownLabels>();
   readonly #requests = new Counter('istio_requests_total', 'Requests, at their end.');
   readonly #durations = new Histogram('istio_request_duration_milliseconds', 'Duration of requests in milliseconds.');
   readonly #requestBytes = new Histogram('istio_request_bytes', 'Bytes of request bodies.');
@@ -47,7 +60,10 @@ export class EgressMetrics implements ExchangeObserver {
 
   onDecision(exchange: Exchange): void {
     const { action, reason } = exchange.decision;
-    this.#decisions.add(labelSet({ action, reason, seam: exchange.seam }));
+    const { decided } = this.#knownOf(exchange.decision);
+    let labels = decided.get(exchange.seam);
+    if (labels === undefined) decided.set(exchange.seam, (labels = labelSet({ action, reason, seam: exchange.seam })));
+    this.#decisions.add(labels);
     if (exchange.wouldDeny === true) this.#wouldDeny.add(labelSet({ reason }));
   }
 
@@ -102,21 +118,38 @@ export class EgressMetrics implements ExchangeObserver {
     ];
   }
 
-  /** Decisions are shared by many exchanges, and so are their labels. */
+  #knownOf(decision: Decision): KnownLabels {
+    let known = this.#known.get(decision);
+    if (known === undefined) this.#known.set(decision, (known = new KnownLabels()));
+    return known;
+  }
+
+  /** Most requests end as the one before did. */
   #labels(exchange: Exchange): LabelSet {
-    let known = this.#known.get(exchange.decision);
-    if (known === undefined) this.#known.set(exchange.decision, (known = new Map<string, LabelSet>()));
+    const known = this.#knownOf(exchange.decision);
     const protocol = requestProtocol(exchange);
+    const { responseCode, responseFlags, destination } = exchange;
+    const { latest } = known;
+    const isPlain = protocol !== 'grpc' && this.#unknownHosts === 0;
+    if (
+      isPlain &&
+      latest?.protocol === protocol &&
+      latest.responseCode === responseCode &&
+      latest.responseFlags === responseFlags &&
+      latest.destination === destination
+    )
+      return latest.labels;
     const key = [
       protocol,
-      exchange.responseCode,
-      exchange.responseFlags,
-      exchange.destination?.cluster,
+      responseCode,
+      responseFlags,
+      destination?.cluster,
       protocol === 'grpc' ? grpcStatusOf(exchange) : '',
       this.#unknownHosts > 0 ? exchange.connection.authority : '',
     ].join(' ');
-    let labels = known.get(key);
-    if (labels === undefined) known.set(key, (labels = this.#compute(exchange, protocol)));
+    let labels = known.ended.get(key);
+    if (labels === undefined) known.ended.set(key, (labels = this.#compute(exchange, protocol)));
+    if (isPlain) known.latest = { protocol, responseCode, responseFlags, destination, labels };
     return labels;
   }
 

@@ -2,7 +2,10 @@ import type { Connection } from '../core/model/connection.ts';
 import type { Decision } from '../core/model/decision.ts';
 import type { Exchange, SeamName } from './exchange.ts';
 
-/** The record of a request or connection that was decided this moment. */
+/**
+ * The record of a request or connection that was decided this moment, with all that it may ever hold: an object that grows field
+ * by field is slow to fill in and to read.
+ */
 export function newExchange(
   connection: Connection,
   decision: Decision,
@@ -17,11 +20,33 @@ export function newExchange(
     layer,
     startTime: Date.now(),
     start,
+    wouldDeny: undefined,
+    carriesRequests: undefined,
+    opened: undefined,
+    gatewayDecision: undefined,
+    destination: undefined,
+    request: undefined,
+    protocol: undefined,
     responseCode: 0,
     responseFlags: '',
+    responseCodeDetails: undefined,
+    connectionTerminationDetails: undefined,
+    upstreamTransportFailureReason: undefined,
+    responseHeaders: undefined,
+    responseTrailers: undefined,
     bytesReceived: 0,
     bytesSent: 0,
     attempts: 1,
+    upstreamHost: undefined,
+    localAddress: undefined,
+    destinationAddress: undefined,
     requestedServerName: connection.sni,
+    tlsVersion: undefined,
+    tlsCipher: undefined,
+    reusedSocket: undefined,
+    shared: undefined,
+    requestSentAt: undefined,
+    firstByteAt: undefined,
+    endedAt: undefined,
   };
 }

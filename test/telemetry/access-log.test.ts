@@ -66,6 +66,34 @@ describe('one line per exchange', () => {
     expect(line).toBe('1 - r1');
   });
 
+  it('writes what requests over one connection have in common once, and everything else for each', () => {
+    const shared = {};
+    const format = '%RESPONSE_CODE% %REQ(:PATH)% %REQ(:AUTHORITY)% %UPSTREAM_HOST% %ROUTE_NAME%';
+    const first = { shared, upstreamHost: '10.0.0.1:80' };
+    expect(
+      linesOf(
+        { format },
+        first,
+        { ...first, responseCode: 404 },
+        { upstreamHost: '10.0.0.2:80' },
+        { shared: {}, upstreamHost: '10.0.0.3:80' },
+      ),
+    ).toEqual([
+      '200 /a?key=secret api.example.com 10.0.0.1:80 default',
+      '404 /a?key=secret api.example.com 10.0.0.1:80 default',
+      '200 /a?key=secret api.example.com 10.0.0.2:80 default',
+      '200 /a?key=secret api.example.com 10.0.0.3:80 default',
+    ]);
+  });
+
+  it('escapes control characters of a value whatever the value before was', () => {
+    const format = '%CONNECTION_TERMINATION_DETAILS%|';
+    const details = ['a', 'a\nb', 'a\nb', 'a', undefined, 'a\u2028'];
+    expect(
+      linesOf({ format }, ...details.map((connectionTerminationDetails) => ({ connectionTerminationDetails }))),
+    ).toEqual(['a|', 'a\\x0ab|', 'a\\x0ab|', 'a|', '-|', 'a\u2028|']);
+  });
+
   it('leaves the query out when told to', () => {
     expect(linesOf({ format: '%REQ(:PATH)%', omitQuery: true }, {})).toEqual(['/a']);
   });
