@@ -207,7 +207,10 @@ function proceed(
 ): ConnectionVerdict {
   const verdict: Mutable<Extract<ConnectionVerdict, { kind: 'proceed' }>> = { kind: 'proceed', decision };
   if (upstream) verdict.connectTimeoutMs = upstream.connectTimeoutMs;
-  if (exchange) verdict.exchange = exchange;
+  if (exchange) {
+    verdict.exchange = exchange;
+    exchange.led = target !== undefined || sessionTarget !== undefined;
+  }
   if (target) verdict.target = target;
   if (idleTimeoutMs !== undefined) verdict.idleTimeoutMs = idleTimeoutMs;
   if (sessionTarget) verdict.sessionTarget = sessionTarget;

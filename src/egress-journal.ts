@@ -1,4 +1,5 @@
 import type { Exchange, ExchangeObserver, SeamName } from './adapters/seam.ts';
+import { noteClientGone } from './adapters/upstream-failure.ts';
 import type { Connection } from './core/model/connection.ts';
 import type { Decision } from './core/model/decision.ts';
 import { channelObserver, channelsObserved } from './telemetry/channels.ts';
@@ -73,7 +74,7 @@ export class EgressJournal {
     for (const exchange of this.#open) {
       exchange.endedAt ??= performance.now();
       if (exchange.layer === 'http' && exchange.responseCode === 0 && exchange.responseFlags === '')
-        exchange.responseFlags = 'DC';
+        noteClientGone(exchange);
       this.end(exchange);
     }
   }

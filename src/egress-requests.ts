@@ -76,6 +76,7 @@ export class EgressRequests {
     const upstream = plan.destination?.upstream;
     exchange.destination = plan.destination;
     exchange.request = plan.request;
+    exchange.led = plan.target !== undefined;
     if (plan.delayMs !== undefined) exchange.responseFlags = 'DI';
     if (plan.endpoint && upstream && !again) this.#parts.health.started(exchange, upstream, plan.endpoint);
     if (upstream?.gateway) this.#secondHop(exchange);
@@ -100,7 +101,10 @@ export class EgressRequests {
 
   passed({ decision, plan }: Passage, connection: Connection, seam: SeamName): Exchange | undefined {
     const exchange = this.#journal.begin(connection, decision, seam, 'http');
-    if (exchange) exchange.destination = plan.destination;
+    if (exchange) {
+      exchange.destination = plan.destination;
+      exchange.led = plan.target !== undefined;
+    }
     return exchange;
   }
 

@@ -96,6 +96,7 @@ const SHARED_ADAPTER_FILES = [
   'socket-records',
   'socket-below',
   'socket-exchange',
+  'upstream-failure',
 ];
 
 /** Layer -> npm packages it may import. */

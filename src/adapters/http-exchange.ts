@@ -2,14 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
 import type { Exchange } from './seam.ts';
+import { carriesRequests, describeSocket } from './socket-exchange.ts';
 import {
-  carriesRequests,
-  connectFailureDetails,
-  describeSocket,
   isConnectError,
+  isFailureNoted,
   isRefusal,
-  isTlsError,
-} from './socket-exchange.ts';
+  noteClientGone,
+  noteConnectFailure,
+  noteUpstreamFailure,
+} from './upstream-failure.ts';
 
 /** What of a connection goes into the exchange of each of its requests. */
 type SocketFacts = Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'>;
@@ -49,7 +50,7 @@ export function noteEnd(exchange: Exchange, request: NodeRequest, socket: Socket
   if (socket) describe(exchange, socket);
   exchange.reusedSocket = request.reusedSocket;
   if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
-  if (exchange.responseCode === 0 && exchange.responseFlags === '') exchange.responseFlags = 'DC';
+  if (!isFailureNoted(exchange)) noteUnfinished(exchange, request);
 }
 
 /** The response's head has arrived: its status, its headers, and from now on the size of its body. */
@@ -63,25 +64,32 @@ export function noteResponse(exchange: Exchange, response: IncomingMessage): voi
   exchange.responseHeaders = response.rawHeaders;
 }
 
-/** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
+/** How a request came to grief. A denial was described when it was decided. */
 export function noteError(exchange: Exchange, error: NodeJS.ErrnoException, request: NodeRequest): void {
-  // Told by the retries: their last failure follows.
-  const { responseFlags: before } = exchange;
-  const retried = before === 'URX' || before === 'UO';
-  if (isRefusal(error) || (before !== '' && !retried)) return;
-  if (request.res !== undefined && request.res !== null) exchange.responseFlags = 'UPE';
-  else if (isConnectError(error)) {
-    exchange.responseFlags = 'UF';
-    exchange.responseCode = 503;
-    exchange.responseCodeDetails = connectFailureDetails(error);
-    if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code}:${error.message}`;
-  } else if (error.code === 'ECONNRESET') {
-    exchange.responseFlags = request.destroyed && error.message === 'socket hang up' && request.aborted ? 'DC' : 'UC';
-    if (exchange.responseFlags === 'UC') {
-      exchange.responseCode = 503;
-      exchange.responseCodeDetails = 'upstream_reset_before_response_started{connection_termination}';
-    }
-  } else if (error.name === 'AbortError' || error.code === 'ABORT_ERR') exchange.responseFlags = 'DC';
-  else if (error.code?.startsWith('HPE_')) exchange.responseFlags = 'UPE';
-  if (retried && exchange.responseFlags !== before) exchange.responseFlags = `${before},${exchange.responseFlags}`;
+  if (isRefusal(error) || isFailureNoted(exchange)) return;
+  if (isAbort(error)) noteClientGone(exchange);
+  else if (error.code?.startsWith('HPE_')) noteUpstreamFailure(exchange, 'protocol_error');
+  else if (exchange.firstByteAt === undefined && isConnectError(error)) noteConnectFailure(exchange, error);
+  else if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
+    // NODE: a request that the application destroys without an error is told of in the same words.
+    if (request.destroyed && error.message === 'socket hang up') noteClientGone(exchange);
+    else noteUpstreamFailure(exchange, 'connection_termination');
+  }
+}
+
+/** The request is over without an error of its own: the answer's, if it broke off, or the application's end of it. */
+function noteUnfinished(exchange: Exchange, request: NodeRequest): void {
+  const response = request.res as IncomingMessage | null | undefined;
+  if (response === undefined || response === null) {
+    if (exchange.responseCode === 0 && exchange.responseFlags === '') noteClientGone(exchange);
+  } else if (!response.complete && !request.upgradeOrConnect) {
+    // NODE: `aborted` is the error of an answer whose connection went away.
+    const broken: NodeJS.ErrnoException | null | undefined = response.errored;
+    if (broken?.code === 'ECONNRESET') noteUpstreamFailure(exchange, 'protocol_error');
+    else noteClientGone(exchange);
+  }
+}
+
+function isAbort({ name, code }: NodeJS.ErrnoException): boolean {
+  return name === 'AbortError' || code === 'ABORT_ERR';
 }

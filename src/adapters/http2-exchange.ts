@@ -2,11 +2,23 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { errorMonitor } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Exchange, Guard } from './seam.ts';
-import { addFlag, connectFailureDetails, describeSocket, isConnectError, isRefusal } from './socket-exchange.ts';
+import { describeSocket, type ObservedSocket } from './socket-exchange.ts';
+import {
+  addFlag,
+  isConnectError,
+  isFailureNoted,
+  isRefusal,
+  noteClientGone,
+  noteConnectFailure,
+  noteUpstreamFailure,
+} from './upstream-failure.ts';
 import { readStreamHeaders, valueOf } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
 import { hiddenField } from './hidden-field.ts';
+
+const NGHTTP2_PROTOCOL_ERROR = 1;
+const NGHTTP2_REFUSED_STREAM = 7;
 
 /** A stream of Node's, or one that stands in for it. */
 type Stream = Duplex & {
@@ -19,11 +31,12 @@ type Stream = Duplex & {
 /** Fills in the exchange of one stream. Listens only; bytes are those of the body, counted as they are written and read. */
 export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, timedOut?: symbol): void {
   exchange.protocol = 'HTTP/2';
+  let socket: ObservedSocket & { readonly destroyed?: boolean } = {};
   const note = (): void => {
     const session = (stream.carrier ?? stream).session;
-    const socket = session === undefined ? undefined : hiddenField(session, 'socket');
-    if (typeof socket !== 'object' || socket === null) return;
-    describeSocket(exchange, socket);
+    const found = session === undefined ? undefined : hiddenField(session, 'socket');
+    if (typeof found !== 'object' || found === null) return;
+    describeSocket(exchange, (socket = found));
   };
   note();
   stream.prependOnceListener('response', (head: IncomingHttpHeaders & { ':status'?: number }) => {
@@ -45,12 +58,11 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
       exchange.responseCodeDetails = details;
       if (exchange.responseCode === 0) exchange.responseCode = 504;
     });
-  stream.once(errorMonitor, (error: NodeJS.ErrnoException) => noteError(exchange, error));
+  stream.once(errorMonitor, (error: NodeJS.ErrnoException) => noteError(exchange, error, stream.rstCode));
   stream.once('close', () => {
     if (exchange.endedAt !== undefined) return;
     exchange.endedAt = performance.now();
-    if (exchange.responseCode === 0 && exchange.responseFlags === '' && stream.rstCode === NGHTTP2_CANCEL)
-      addFlag(exchange, 'DR');
+    if (!isFailureNoted(exchange)) noteUnanswered(exchange, stream.rstCode, socket.destroyed === true);
     guard.ended(exchange);
   });
 }
@@ -87,23 +99,28 @@ function count(stream: Stream, exchange: Exchange): void {
   }
 }
 
-function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
-  if (isRefusal(error) || /UC|UF|UT|UPE/.test(exchange.responseFlags)) return;
-  if (exchange.responseHeaders !== undefined) return addFlag(exchange, 'UPE');
-  const connecting = isConnectError(causeOf(error));
-  addFlag(exchange, connecting ? 'UF' : 'UC');
-  exchange.responseCode = 503;
-  exchange.responseCodeDetails = connecting
-    ? connectFailureDetails(causeOf(error))
-    : 'upstream_reset_before_response_started{connection_termination}';
+function noteError(exchange: Exchange, error: NodeJS.ErrnoException, rstCode: number | undefined): void {
+  if (isRefusal(error) || isFailureNoted(exchange)) return;
+  const cause = causeOf(error);
+  if (error.name === 'AbortError') noteClientGone(exchange, 'stream');
+  else if (exchange.firstByteAt === undefined && isConnectError(cause)) noteConnectFailure(exchange, cause);
+  else if (error.code !== 'ERR_HTTP2_STREAM_ERROR') noteUpstreamFailure(exchange, 'connection_termination');
+  else if (rstCode === NGHTTP2_REFUSED_STREAM) noteUpstreamFailure(exchange, 'remote_refused_stream_reset');
+  else noteUpstreamFailure(exchange, rstCode === NGHTTP2_PROTOCOL_ERROR ? 'protocol_error' : 'remote_reset');
+}
+
+/** The stream is over without an error: given up, cut off, or reset by a server that had nothing to say. */
+function noteUnanswered(exchange: Exchange, rstCode: number | undefined, cut: boolean): void {
+  // NODE: when the connection goes away first, streams are cancelled as if the application had.
+  if (rstCode === NGHTTP2_CANCEL && cut) noteUpstreamFailure(exchange, 'connection_termination');
+  else if (rstCode === NGHTTP2_CANCEL) noteClientGone(exchange, 'stream');
+  else if (exchange.responseCode === 0 && exchange.responseFlags === '') noteUpstreamFailure(exchange, 'remote_reset');
 }
 
 /** A stream that waited for its session is told of its end in other words, with what happened as the cause. */
 function causeOf(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   return error.cause instanceof Error ? error.cause : error;
 }
-
-const NGHTTP2_REFUSED_STREAM = 7;
 
 /** How a try ended that got no answer, as far as another depends on it. Undefined: nothing that could go better. */
 export function outcomeOfStream(

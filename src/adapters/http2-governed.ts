@@ -11,7 +11,7 @@ import { replyParts } from './http2-reply.ts';
 import type { Http2Sessions } from './http2-sessions.ts';
 import { StandInStream } from './http2-stream.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
-import { addFlag } from './socket-exchange.ts';
+import { addFlag } from './upstream-failure.ts';
 
 /** One call of `session.request`, read once. */
 export interface StreamCall {

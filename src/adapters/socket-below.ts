@@ -6,7 +6,7 @@ import { originationOptions } from '../upstream/tls-origination.ts';
 import { openTunnel } from '../upstream/tunnel.ts';
 import { DECIDED, decidedSocket, type DecidedSocket } from './decided-socket.ts';
 import type { UpstreamTarget } from './seam.ts';
-import { isConnectTimeout, isRefusal } from './socket-exchange.ts';
+import { isConnectTimeout, isRefusal } from './upstream-failure.ts';
 import { connectTimeout, systemError } from './socket-failure.ts';
 
 /** How a connection came to nothing, in the terms in which a handle tells it. */

@@ -1,8 +1,8 @@
 import { errorMonitor } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { EgressError, findEgressError } from '../errors.ts';
 import type { Exchange, Guard } from './seam.ts';
+import { isConnectError, isRefusal, noteTcpConnectFailure } from './upstream-failure.ts';
 
 const exchanges = new WeakMap<object, Exchange>();
 
@@ -46,51 +46,13 @@ export function describeSocket(exchange: Exchange, socket: ObservedSocket): void
   if (cipher?.name !== undefined) exchange.tlsCipher = cipher.name;
 }
 
-/** Adds one of Envoy's response flags, once. */
-export function addFlag(exchange: Exchange, flag: string): void {
-  const flags = exchange.responseFlags === '' ? [] : exchange.responseFlags.split(',');
-  if (!flags.includes(flag)) exchange.responseFlags = [...flags, flag].join(',');
-}
-
 /** `ip:port`, IPv6 in brackets. */
 export function endpointText(address: string, port: number | undefined): string {
   return address.includes(':') ? `[${address}]:${port ?? 0}` : `${address}:${port ?? 0}`;
 }
 
-/** The certificate or the handshake was not right. */
-export function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
-  return /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code);
-}
-
-/** A cluster's connect timeout passed: the error is Node's ETIMEDOUT, its cause tells. A denial is described elsewhere. */
-export function isConnectTimeout(error: unknown): boolean {
-  return !(error instanceof EgressError) && findEgressError(error)?.code === 'ERR_EGRESS_TIMEOUT';
-}
-
-/** This package's own refusal, which was described when it was decided. */
-export function isRefusal(error: unknown): boolean {
-  return findEgressError(error) !== undefined && !isConnectTimeout(error);
-}
-
-/** Envoy's word for why no connection came about. */
-export function connectFailureDetails(error: unknown): string {
-  const reason = isConnectTimeout(error) ? 'connection_timeout' : 'remote_connection_failure';
-  return `upstream_reset_before_response_started{${reason}}`;
-}
-
-/** The connection was never there: refused, unreachable, name not found, or its TLS failed. */
-export function isConnectError(error: NodeJS.ErrnoException): boolean {
-  return (
-    error.syscall === 'connect' ||
-    error.syscall === 'getaddrinfo' ||
-    error.name === 'AggregateError' ||
-    isTlsError(error)
-  );
-}
-
-/** Envoy tries a TCP upstream once and says so: `UF,URX`. A denial was described when it was decided. */
+/** A denial was described when it was decided. */
 function noteError(exchange: Exchange, error: NodeJS.ErrnoException): void {
-  if (isRefusal(error) || exchange.responseFlags !== '' || !isConnectError(error)) return;
-  exchange.responseFlags = 'UF,URX';
-  if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code}:${error.message}`;
+  if (!isRefusal(error) && exchange.responseFlags === '' && isConnectError(error))
+    noteTcpConnectFailure(exchange, error);
 }

@@ -1,6 +1,15 @@
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
-import { addFlag, isConnectTimeout, isRefusal, isTlsError } from './socket-exchange.ts';
+
+import {
+  isFailureNoted,
+  isRefusal,
+  isTlsError,
+  noteClientGone,
+  noteConnectFailure,
+  noteUpstreamFailure,
+  type UpstreamFailure,
+} from './upstream-failure.ts';
 import { readResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
 
@@ -11,27 +20,26 @@ export function noteAnswer(exchange: Exchange, status: number, head: ResponseHea
   exchange.responseHeaders = readResponseHead(head).flat();
 }
 
-/** Envoy's flags for how a request came to grief. A denial was described when it was decided. */
-export function noteFailure(
-  exchange: Exchange,
-  error: NodeJS.ErrnoException,
-  { headGiven, aborted }: { readonly headGiven: boolean; readonly aborted: boolean },
-): void {
-  if (isRefusal(error)) return;
-  if (aborted) return addFlag(exchange, 'DC');
-  if (headGiven) return addFlag(exchange, 'UPE');
+/** How a request came to grief. A denial was described when it was decided. */
+export function noteFailure(exchange: Exchange, error: NodeJS.ErrnoException, aborted: boolean): void {
+  if (isRefusal(error) || isFailureNoted(exchange)) return;
+  const { code = '' } = error;
   const outcome = outcomeOf(error, true);
-  if (outcome?.kind === 'connect-failure')
-    describe(exchange, 'UF', 503, isConnectTimeout(error) ? 'connection_timeout' : 'remote_connection_failure');
-  else if (outcome?.kind === 'reset') describe(exchange, 'UC', 503, 'connection_termination');
-  else if (error.code?.startsWith('HPE_')) describe(exchange, 'UPE', 502, 'protocol_error');
-  if (isTlsError(error)) exchange.upstreamTransportFailureReason = `TLS_error:|${error.code ?? ''}:${error.message}`;
+  const answered = exchange.firstByteAt !== undefined;
+  if (aborted) noteClientGone(exchange);
+  else if (outcome?.kind === 'connect-failure' && !answered) noteConnectFailure(exchange, error);
+  else if (code === 'ERR_HTTP2_STREAM_ERROR') noteUpstreamFailure(exchange, resetOfStream(error));
+  // An answer over HTTP/1 that breaks off is one that its parser cannot make sense of.
+  else if (code.startsWith('HPE_') || (answered && outcome !== undefined))
+    noteUpstreamFailure(exchange, 'protocol_error');
+  else if (outcome !== undefined) noteUpstreamFailure(exchange, 'connection_termination');
+  // undici's own limits: the client has had enough.
+  else if (code.startsWith('UND_ERR_')) noteClientGone(exchange);
 }
 
-function describe(exchange: Exchange, flag: string, code: number, reason: string): void {
-  addFlag(exchange, flag);
-  exchange.responseCode = code;
-  exchange.responseCodeDetails = `upstream_reset_before_response_started{${reason}}`;
+function resetOfStream({ message }: Error): UpstreamFailure {
+  if (message.includes('REFUSED_STREAM')) return 'remote_refused_stream_reset';
+  return message.includes('PROTOCOL_ERROR') ? 'protocol_error' : 'remote_reset';
 }
 
 /** What an error means for another try. Undefined: nothing that could go better. */

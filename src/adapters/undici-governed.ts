@@ -11,7 +11,7 @@ import { isOneShotBody, ReplayBody } from './undici-body-replay.ts';
 import type { Handler } from './undici-dispatcher.ts';
 import { clientHandler, tryHandler } from './undici-handler.ts';
 import type { ClientHandler } from './undici-handler.ts';
-import { addFlag, describeSocket, type ObservedSocket } from './socket-exchange.ts';
+import { describeSocket, type ObservedSocket } from './socket-exchange.ts';
 import { recordsOf } from './socket-records.ts';
 import { noteAnswer, noteFailure, outcomeOf } from './undici-exchange.ts';
 import { readResponseHead, toResponseHead } from './undici-headers.ts';
@@ -19,6 +19,7 @@ import type { ResponseHead } from './undici-headers.ts';
 import { giveReply } from './undici-reply.ts';
 import { misled } from './undici-targets.ts';
 import { Try } from './undici-try.ts';
+import { addFlag } from './upstream-failure.ts';
 
 /** A request that is to be decided, and how its client hears of it. */
 export interface GovernedRequest {
@@ -124,8 +125,6 @@ export class GovernedDispatch {
     if (!this.exchange) return;
     describeSocket(this.exchange, socket);
     if (socket.alpnProtocol === 'h2') this.exchange.protocol = 'HTTP/2';
-    // Without a target of the policy the address is the one that the application asked for.
-    if (!this.#plan?.target) this.exchange.destinationAddress = this.exchange.upstreamHost;
   }
 
   /** Copies of the request: a body that lies in memory is sent at once, any other as it is sent itself. */
@@ -201,7 +200,7 @@ export class GovernedDispatch {
   onFailure(error: Error, started: boolean): void {
     const outcome = this.#headGiven || this.#aborted ? undefined : outcomeOf(error, started);
     if (outcome !== undefined && this.#again(outcome)) return;
-    if (this.exchange) noteFailure(this.exchange, error, { headGiven: this.#headGiven, aborted: this.#aborted });
+    if (this.exchange) noteFailure(this.exchange, error, this.#aborted);
     this.fail(error);
   }
 

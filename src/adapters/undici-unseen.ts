@@ -3,7 +3,7 @@ import type { Connection } from '../core/model/connection.ts';
 import type { Exchange, Guard } from './seam.ts';
 import { serverNameOf } from './connection-snapshot.ts';
 import { parseOrigin } from './undici-dispatcher.ts';
-import { addFlag } from './socket-exchange.ts';
+import { noteClientGone } from './upstream-failure.ts';
 import { noteAnswer, noteFailure } from './undici-exchange.ts';
 import { readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
@@ -97,8 +97,8 @@ function follow(guard: Guard, request: object, exchange: Exchange): void {
     } else if (name === 'trailers') end();
     else {
       const { error } = message as { error: Error };
-      noteFailure(exchange, error, { headGiven: exchange.responseCode !== 0, aborted: error.name === 'AbortError' });
-      if (exchange.responseFlags === '') addFlag(exchange, 'DC');
+      noteFailure(exchange, error, error.name === 'AbortError');
+      if (exchange.responseFlags === '') noteClientGone(exchange);
       end();
     }
   });

@@ -173,8 +173,8 @@ export class ExchangeEntry implements AccessLogEntry {
   }
 
   get downstreamLocalAddress(): string | undefined {
-    const { destinationAddress, connection } = this.#exchange;
-    if (destinationAddress !== undefined) return destinationAddress;
+    const { upstreamHost, led, connection } = this.#exchange;
+    if (upstreamHost !== undefined && led !== true) return upstreamHost;
     const host = connection.address ?? connection.host;
     return host === undefined ? undefined : joinAddress(host, connection.port);
   }

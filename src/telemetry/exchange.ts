@@ -54,8 +54,8 @@ export interface Exchange {
   upstreamHost?: string | undefined;
   /** The process's own end, `ip:port`. */
   localAddress?: string | undefined;
-  /** `ip:port` of the original destination, where the application's own choice was resolved. */
-  destinationAddress?: string | undefined;
+  /** The policy leads it elsewhere than the application dialled: `upstreamHost` is not the original destination. */
+  led?: boolean | undefined;
   /** SNI that the application asked for. */
   requestedServerName?: string | undefined;
   tlsVersion?: string | undefined;

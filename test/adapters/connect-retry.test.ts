@@ -116,7 +116,8 @@ describe("Istio's default retries, when no connection comes about", () => {
     const { code, errno, syscall, address, port, message } = plain.error as NodeJS.ErrnoException & net.AddressInfo;
     expect(outcome.error).toMatchObject({ code, errno, syscall, address, port, message });
     expect(ended[0]).toMatchObject({ attempts: 3, responseCode: 503, responseFlags: 'URX,UF' });
-    expect(ended[0]?.responseCodeDetails).toBe('upstream_reset_before_response_started{remote_connection_failure}');
+    const refused = 'remote_connection_failure|delayed_connect_error:_Connection_refused';
+    expect(ended[0]?.responseCodeDetails).toBe(`upstream_reset_before_response_started{${refused}}`);
   });
 
   it('stop when the application gives up', async () => {

@@ -72,7 +72,6 @@ export function answered(changes: Partial<Exchange> = {}): Exchange {
     attempts: 1,
     upstreamHost: '192.0.2.1:80',
     localAddress: '10.0.0.9:40000',
-    destinationAddress: '192.0.2.1:80',
     ...changes,
   };
 }
