@@ -86,6 +86,7 @@ const SHARED_ADAPTER_FILES = [
   'seam',
   'decided-socket',
   'local-reply',
+  'tls-questions',
   'connection-snapshot',
   'learned-names',
   'mirror-connection',

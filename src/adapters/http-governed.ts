@@ -112,7 +112,10 @@ export class GovernedRequest {
             port: connection.port,
             delayMs,
           });
-    ClientRequest.prototype.onSocket.call(request, socket as unknown as Socket);
+    // As the socket of a connection would have it from its options.
+    const { timeout } = request as { readonly timeout?: number };
+    if (timeout !== undefined && timeout > 0) socket.setTimeout(timeout);
+    ClientRequest.prototype.onSocket.call(request, socket);
   }
 
   /** Whether the head may be rendered as it is. Else {@link renderHead} has to do it. */

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Socket, SocketReadyState } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
@@ -7,6 +7,7 @@ import { RetryState, type TryOutcome } from '../upstream/retry.ts';
 import { governedBy } from './http-governed-by.ts';
 import type { NodeRequest } from './http-connection.ts';
 import { serializeReply } from './local-reply.ts';
+import { answerTlsQuestions } from './tls-questions.ts';
 
 /** A request longer than this, in bytes, is not kept for another try. */
 const MAX_REPLAY = 256 * 1024;
@@ -49,6 +50,7 @@ export class RelaySocket extends Duplex {
     super({ autoDestroy: true, emitClose: true });
     this.#options = options;
     this.encrypted = options.secure;
+    if (options.secure) answerTlsQuestions(this, () => this.#upstream);
     this.#retries = this.#newRetries();
     // The pool has the connection back: the next request is another one.
     this.on('free', () => this.#reset());
@@ -67,14 +69,35 @@ export class RelaySocket extends Duplex {
   get localPort(): number | undefined {
     return this.#upstream?.localPort;
   }
+  get remoteFamily(): string | undefined {
+    return this.#upstream?.remoteFamily;
+  }
+  get localFamily(): string | undefined {
+    return this.#upstream?.localFamily;
+  }
+  get bytesRead(): number {
+    return this.#upstream?.bytesRead ?? 0;
+  }
+  get bytesWritten(): number {
+    return this.#upstream?.bytesWritten ?? 0;
+  }
+  get pending(): boolean {
+    return this.connecting;
+  }
+  get readyState(): SocketReadyState {
+    return this.connecting ? 'opening' : (this.#upstream?.readyState ?? 'closed');
+  }
+  address(): object {
+    return this.#upstream?.address() ?? {};
+  }
   get authorized(): boolean | undefined {
     return (this.#upstream as TLSSocket | undefined)?.authorized;
   }
   get alpnProtocol(): string | false | null | undefined {
     return (this.#upstream as TLSSocket | undefined)?.alpnProtocol;
   }
-  getPeerCertificate(detailed?: boolean): unknown {
-    return (this.#upstream as TLSSocket | undefined)?.getPeerCertificate?.(detailed as true);
+  get authorizationError(): Error | undefined {
+    return (this.#upstream as TLSSocket | undefined)?.authorizationError;
   }
 
   #newRetries(): RetryState {

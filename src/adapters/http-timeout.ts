@@ -60,7 +60,7 @@ export class RequestTimeout {
       this.#answeredOn = socket;
       answerOn(socket, request, reply);
     } else {
-      ClientRequest.prototype.onSocket.call(request, new LocalReplySocket(reply) as unknown as Socket);
+      ClientRequest.prototype.onSocket.call(request, new LocalReplySocket(reply));
       // The pool may still deliver a connection: it is not wanted any more.
       define(request, 'onSocket', (late: Socket | null) => late?.destroy());
     }

@@ -1,24 +1,31 @@
 import { STATUS_CODES } from 'node:http';
-import { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
 import type { LocalReply } from '../core/model/decision.ts';
+import { answerTlsQuestions } from './tls-questions.ts';
 
 /**
  * Stands in for the socket of an HTTP/1 request that is answered here. It swallows what the client writes and, once
- * the client has written something, gives the answer as raw HTTP, so that Node's own parser makes the response.
+ * the client has written something, gives the answer as raw HTTP, so that Node's own parser makes the response. A socket
+ * without a connection: what programs ask one (its address, its certificate) is answered, and its timeout runs.
  */
-export class LocalReplySocket extends Duplex {
+export class LocalReplySocket extends Socket {
   /** Node's http reads these. */
-  readonly connecting = false;
+  override readonly connecting: boolean = false;
   readonly encrypted: boolean;
-  timeout = 0;
   #reply: Buffer | undefined;
   #delayMs: number;
 
   constructor(reply: Buffer, { delayMs = 0, encrypted = false } = {}) {
-    super({ autoDestroy: true, emitClose: true });
+    super({ allowHalfOpen: true });
     this.#reply = reply;
     this.#delayMs = delayMs;
     this.encrypted = encrypted;
+    if (encrypted) answerTlsQuestions(this, () => undefined);
+  }
+
+  /** Nobody else's certificate is in question. */
+  get authorized(): boolean | undefined {
+    return this.encrypted ? true : undefined;
   }
 
   override _read(): void {
@@ -26,6 +33,11 @@ export class LocalReplySocket extends Duplex {
   }
 
   override _write(_chunk: unknown, _encoding: string, callback: (error?: Error | null) => void): void {
+    this.#answer();
+    callback();
+  }
+
+  override _writev(_chunks: unknown, callback: (error?: Error | null) => void): void {
     this.#answer();
     callback();
   }
@@ -51,23 +63,20 @@ export class LocalReplySocket extends Duplex {
     } else setImmediate(push);
   }
 
-  destroySoon(): void {
+  override destroySoon(): void {
     this.destroy();
   }
-  setTimeout(_ms: number, callback?: () => void): this {
-    if (callback) this.once('timeout', callback);
+  /** There is no connection that these would wait for. */
+  override setNoDelay(): this {
     return this;
   }
-  setNoDelay(): this {
+  override setKeepAlive(): this {
     return this;
   }
-  setKeepAlive(): this {
+  override ref(): this {
     return this;
   }
-  ref(): this {
-    return this;
-  }
-  unref(): this {
+  override unref(): this {
     return this;
   }
 }

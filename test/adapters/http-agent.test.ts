@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
@@ -322,6 +323,36 @@ describe('routed', () => {
     expect(await send(http, call('/teapot'))).toMatchObject({ status: 418, body: 'short and stout' });
     expect((await send(http, call('/teapot', { method: 'HEAD' }))).body).toBe('');
     expect(web.seen).toEqual([]);
+  });
+
+  it('has a socket below each answer, whoever gave it', async () => {
+    const spec = `http:
+- match: [{uri: {exact: /teapot}}]
+  directResponse: {status: 418}
+- route: [{destination: {host: api.example.com}}]`;
+    install(mesh(...route(spec)));
+    const asked = await new Promise<unknown[]>((resolve, reject) => {
+      const request = http.get(call('/teapot'), (response) => {
+        const { socket } = response;
+        resolve([socket instanceof net.Socket, socket.address(), socket.remoteAddress, socket.bytesRead]);
+        response.resume();
+      });
+      request.on('error', reject);
+    });
+    expect(asked).toEqual([true, {}, undefined, 0]);
+  });
+
+  it('runs the timeout of a socket whose answer is delayed', async () => {
+    const spec = `http:
+- fault:
+    delay: {percentage: {value: 100}, fixedDelay: 600s}
+    abort: {percentage: {value: 100}, httpStatus: 503}
+  route: [{destination: {host: api.example.com}}]`;
+    install(mesh(...route(spec)));
+    const request = http.get(call('/x', { timeout: 20 }));
+    request.on('error', () => undefined);
+    await once(request, 'timeout');
+    request.destroy();
   });
 
   it('draws among weighted destinations', async () => {

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Exchange } from '../../src/telemetry/exchange.ts';
 import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
@@ -7,6 +8,7 @@ import {
   closeAll,
   httpServer,
   install,
+  lookupTo,
   mesh,
   REGISTRY_ONLY,
   send,
@@ -136,6 +138,26 @@ describe('retries', () => {
     governed('{attempts: 1, perTryTimeout: 0.1s, retryOn: 5xx, backoff: 1ms}');
     expect(await send(http, call({ path: '/never' }))).toMatchObject({ status: 504, body: 'upstream request timeout' });
     expect(web.seen).toHaveLength(2);
+  });
+
+  it('tells of the connection below what its socket would tell', async () => {
+    governed('{attempts: 1, retryOn: 5xx}', secure, 'HTTPS');
+    const options: https.RequestOptions = {
+      ...call({ port: secure.port, agent: false }),
+      ca: authority.cert,
+      lookup: lookupTo(),
+    };
+    const asked = await new Promise<unknown[]>((resolve, reject) => {
+      const request = https.get(options, (response) => {
+        const socket = response.socket as TLSSocket;
+        const { subject } = socket.getPeerCertificate();
+        resolve([socket.address(), socket.remoteAddress, socket.getProtocol(), subject.CN, socket.bytesRead > 0]);
+        response.resume();
+      });
+      request.on('error', reject);
+    });
+    const address = { address: '127.0.0.1', family: 'IPv4', port: expect.any(Number) as number };
+    expect(asked).toEqual([address, '127.0.0.1', 'TLSv1.3', 'api.example.com', true]);
   });
 
   it('holds inside TLS too, with the certificate checked', async () => {
