@@ -39,7 +39,7 @@ export function newExchange(
     attempts: 1,
     upstreamHost: undefined,
     localAddress: undefined,
-    destinationAddress: undefined,
+    led: undefined,
     requestedServerName: connection.sni,
     tlsVersion: undefined,
     tlsCipher: undefined,
