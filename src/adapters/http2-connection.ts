@@ -12,8 +12,12 @@ export type StreamConnection = Connection & { readonly host: string; readonly re
 
 /** Where the connection of a session leads; undefined when it was not dialled under the eyes of this guard. */
 export function recordOfSession(guard: Guard, session: ClientHttp2Session): SocketRecord | undefined {
+  const records = recordsOf(guard);
   const socket = hiddenField(session, 'socket') as { readonly _parent?: unknown } | undefined;
-  return recordsOf(guard).get(socket) ?? recordsOf(guard).get(socket?._parent);
+  const record = records.get(socket) ?? records.get(socket?._parent);
+  // NODE: a session forgets its socket when it is over, and its streams may still have to be tried elsewhere.
+  if (record) records.noteUse(session, record);
+  return record ?? records.get(session);
 }
 
 /** The destination is that of the socket; the authority is of each stream. */

@@ -64,6 +64,11 @@ export class SocketRecords {
     if (record) this.#records.set(socket, { ...record, target });
   }
 
+  /** What uses a socket leads where the socket does. */
+  noteUse(user: object, record: SocketRecord): void {
+    this.#records.set(user, record);
+  }
+
   get(socket: unknown): SocketRecord | undefined {
     return typeof socket === 'object' && socket !== null ? this.#records.get(socket) : undefined;
   }

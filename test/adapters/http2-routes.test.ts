@@ -232,6 +232,17 @@ describe('a stream', () => {
     await expect.poll(() => lab.ended[0]).toMatchObject({ attempts: 3, responseCode: 200, responseFlags: '' });
   });
 
+  it('is tried again on a session of its own when the connection of the first is gone', async () => {
+    const server = await serve('a', (stream, headers, nth) => {
+      if (nth === 1) stream.session?.destroy();
+      else plain(stream, headers, nth);
+    });
+    const retry = `{ retries: { attempts: 2, retryOn: reset, backoff: 1ms }, route: [${api}] }`;
+    lab.egress(fixed('a', 'api.nowhere.test', server.port) + routes('api.nowhere.test', retry)).install();
+    const { head, body } = await ask(connect('http://api.nowhere.test'), { ':path': '/x' });
+    expect([head[':status'], body, seen.length]).toEqual([200, 'answer to /x', 2]);
+  });
+
   it('is given the last answer when the tries are used up', async () => {
     const server = await serve('a', (stream) => {
       stream.respond({ ':status': 503 });
