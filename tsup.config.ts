@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
 type BuildPlugin = NonNullable<Options['plugins']>[number];
@@ -19,6 +19,25 @@ const AT_FIRST_CALL: Readonly<Record<string, readonly string[]>> = {
   tr46: ['toASCII'],
 };
 
+/**
+ * Parts of the package itself that a start, and most programs, do without: the CommonJS build keeps each in a file of its
+ * own and loads it at the first call. V8 reads every function of a script before it runs any. By path below src, the
+ * functions that other files call, and how many arguments they take.
+ */
+const LATER: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'adapters/http2': { governStreams: 2 },
+  'adapters/loopback-verify': { verifySeams: 2 },
+  'adapters/socket-below': { openBelow: 2 },
+  'adapters/undici-dispatch': { undiciDispatches: 1 },
+  'adapters/undici-unseen': { observeUnseen: 2 },
+  'config/schema-issues': { problemsOfIssues: 4 },
+  'config/validate/rule-codes': { codeOfRule: 1 },
+  'config/validate/sidecar': { validateSidecar: 3 },
+  'config/watch': { watchMeshConfig: 2 },
+  'core/compile/gateway-listener': { buildGatewayListeners: 1 },
+  'core/decide/explain': { explain: 2 },
+};
+
 const folderOf = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 const licences = (): string =>
@@ -33,15 +52,32 @@ const licences = (): string =>
  */
 const PLAIN_REQUIRE = 'REQUIRE';
 
+const source = (path: string): string => join(import.meta.dirname, 'src', `${path}.ts`);
+const laterEntry = (path: string): string => `later-${basename(path)}`;
+
 const loadAtFirstCall: EsbuildPlugin = {
   name: 'load-at-first-call',
   setup(build) {
-    const filter = new RegExp(`^(?:${Object.keys(AT_FIRST_CALL).join('|')})$`);
     const isCommonJs = build.initialOptions.outExtension?.['.js'] === '.cjs';
-    build.onResolve({ filter }, ({ path }) =>
+    const packages = new RegExp(`^(?:${Object.keys(AT_FIRST_CALL).join('|')})$`);
+    build.onResolve({ filter: packages }, ({ path }) =>
       isCommonJs ? { path, namespace: 'at-first-call', sideEffects: false } : { path, external: true },
     );
     build.onLoad({ filter: /.*/, namespace: 'at-first-call' }, ({ path }) => ({ contents: forwarders(path) }));
+    if (!isCommonJs) return;
+    const parts = new Map(Object.keys(LATER).map((path) => [source(path), path]));
+    build.onResolve({ filter: /\.ts$/ }, ({ path, resolveDir, kind, namespace }) => {
+      const part = namespace === 'later-entry' ? undefined : parts.get(resolve(resolveDir, path));
+      if (part === undefined) return undefined;
+      return kind === 'entry-point'
+        ? { path: part, namespace: 'later-entry' }
+        : { path: part, namespace: 'later', sideEffects: false };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'later' }, ({ path }) => ({ contents: laterForwarders(path) }));
+    build.onLoad({ filter: /.*/, namespace: 'later-entry' }, ({ path }) => ({
+      contents: laterExports(path),
+      resolveDir: join(import.meta.dirname, 'src'),
+    }));
   },
 };
 
@@ -57,6 +93,16 @@ function forwarders(name: string): string {
     .join('\n');
 }
 
+/** Each exported function, loaded with its file when it is first called. */
+function laterForwarders(path: string): string {
+  const load = `let part;\nconst load = () => (part ??= ${PLAIN_REQUIRE}("./${laterEntry(path)}.cjs"));`;
+  const functions = Object.entries(LATER[path] ?? {}).map(([name, count]) => {
+    const names = Array.from({ length: count }, (_unused, index) => `argument${index}`).join(', ');
+    return `export const ${name} = (${names}) => load().${name}(${names});`;
+  });
+  return [load, ...functions].join('\n');
+}
+
 /** zod keeps its settings on `globalThis`, where an application's own zod would change them: what is carried has its own. */
 const zodApart: EsbuildPlugin = {
   name: 'zod-apart',
@@ -67,35 +113,66 @@ const zodApart: EsbuildPlugin = {
   },
 };
 
+/** Documents are read and never written: what writes them is not carried. */
+const yamlReadOnly: EsbuildPlugin = {
+  name: 'yaml-read-only',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]yaml[\\/]browser[\\/]dist[\\/]stringify[\\/].*\.js$/ }, ({ path }) => {
+      const names = /^export \{ (.*) \};$/m.exec(readFileSync(path, 'utf8'))?.[1]?.split(', ') ?? [];
+      const never = `() => { throw new Error('documents are only read'); }`;
+      return { contents: names.map((name) => `export const ${name} = ${never};`).join('\n') };
+    });
+  },
+};
+
 const plainRequire: BuildPlugin = {
   name: 'plain-require',
   renderChunk: (code, { map = null }) => ({ code: code.replaceAll(`${PLAIN_REQUIRE}(`, 'require('), map }),
 };
 
-export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    core: 'src/core/index.ts',
-    register: 'src/register.ts',
-    testing: 'src/testing/index.ts',
-    vitest: 'src/testing/vitest.ts',
-    jest: 'src/testing/jest.ts',
-    cli: 'src/cli/main.ts',
-  },
-  format: ['esm', 'cjs'],
+/**
+ * What is loaded later exports the package beside its own: what it shares with the rest is then in the same few files as
+ * without it, and not in one for each set of parts that share something.
+ */
+function laterExports(path: string): string {
+  const names = Object.keys(LATER[path] ?? {}).join(', ');
+  return `export { ${names} } from ${JSON.stringify(source(path))};\nexport * from './index.ts';`;
+}
+
+const ENTRIES = {
+  index: 'src/index.ts',
+  core: 'src/core/index.ts',
+  register: 'src/register.ts',
+  testing: 'src/testing/index.ts',
+  vitest: 'src/testing/vitest.ts',
+  jest: 'src/testing/jest.ts',
+  cli: 'src/cli/main.ts',
+};
+
+const shared: Options = {
   target: 'node20',
   platform: 'node',
   splitting: true,
   // Its own way to CommonJS writes a call with a closure for each `?.` and `??`; the one by way of rollup leaves them.
   treeshake: true,
-  dts: true,
-  clean: true,
+  dts: { entry: ENTRIES },
   sourcemap: true,
   external: ['vitest', 'expect', 'undici'],
   noExternal: [...CARRIED, ...Object.keys(AT_FIRST_CALL)],
-  esbuildPlugins: [loadAtFirstCall, zodApart],
+  esbuildPlugins: [loadAtFirstCall, zodApart, yamlReadOnly],
   // The build of yaml for browsers is the one in ES modules, of which only the parts that are used are carried.
   esbuildOptions: (options) => void (options.alias = { yaml: join(folderOf('yaml'), 'browser/index.js') }),
   plugins: [plainRequire],
-  onSuccess: async () => writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences()),
-});
+};
+
+rmSync('dist', { recursive: true, force: true });
+
+export default defineConfig([
+  { ...shared, format: 'esm', entry: ENTRIES },
+  {
+    ...shared,
+    format: 'cjs',
+    entry: { ...ENTRIES, ...Object.fromEntries(Object.keys(LATER).map((path) => [laterEntry(path), source(path)])) },
+    onSuccess: async () => writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences()),
+  },
+]);

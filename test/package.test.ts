@@ -1,6 +1,6 @@
 /** The packed tarball, as a stranger gets it: checked by publint and attw, installed into an empty folder and used. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import vm from 'node:vm';
@@ -168,6 +168,37 @@ describe('what the package carries', () => {
     ).split('\n');
     expect(atStart?.split(',').filter(Boolean)).toEqual(['sidecarless']);
     expect(afterwards).toMatch(/^ERR_EGRESS_DENIED .*tr46/);
+  });
+
+  it('keeps what few programs need in files of their own, which a client loads when it is first used', () => {
+    writeFileSync(
+      join(app, 'later.cjs'),
+      `const later = () => Object.keys(require.cache).flatMap((path) => /later-[a-z0-9-]+/.exec(path)?.[0] ?? []).sort();
+       console.log(later().join());
+       require('http2').connect('http://b.example').on('error', ({ code }) => {
+         console.log(code, later().join());
+         fetch('http://b.example').catch(({ cause }) => console.log(cause.code, later().join()));
+       });`,
+    );
+    const env = { SIDECARLESS_CONFIG: 'mesh.yaml' };
+    const [atStart, http2, undici] = run(
+      process.execPath,
+      ['--require', 'sidecarless/register', 'later.cjs'],
+      app,
+      env,
+    ).split('\n');
+    expect(atStart).toBe('');
+    expect(http2).toBe('ERR_EGRESS_DENIED later-explain,later-http2');
+    expect(undici).toBe('ERR_EGRESS_DENIED later-explain,later-http2,later-undici-dispatch');
+  });
+
+  it('has nothing but ASCII in what the preload loads: one other letter makes V8 keep a script at twice the size', () => {
+    const dist = join(app, 'node_modules/sidecarless/dist');
+    const scripts = readdirSync(dist).filter((name) => name.endsWith('.cjs'));
+    // eslint-disable-next-line no-control-regex
+    const others = scripts.filter((name) => /[^\x00-\x7f]/.test(readFileSync(join(dist, name), 'utf8')));
+    expect(scripts).toContain('register.cjs');
+    expect(others).toEqual([]);
   });
 
   it('can be bundled with a program, with what it loads later', () => {

@@ -1,5 +1,4 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
-import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { EgressError } from '../errors.ts';
 import { recordOfSession, streamConnection, type StreamConnection } from './http2-connection.ts';
@@ -25,28 +24,23 @@ type Request = (this: ClientHttp2Session, headers?: RequestHeaders, options?: St
 type StreamOptions = Readonly<Record<PropertyKey, unknown>>;
 type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 
-/**
- * Governs each stream of each HTTP/2 session. The connection below was decided when it was dialled; a stream whose
- * route leads elsewhere is carried by a session of its own.
- */
-export function installHttp2(guard: Guard, patches: PatchRegistry): void {
+/** Governs each stream of each HTTP/2 session. The bundled preload loads this file when `node:http2` was loaded. */
+export function governStreams(guard: Guard, patches: PatchRegistry): void {
   const sessions = new Http2Sessions(guard);
-  whenHttp2IsLoaded(patches, () => {
-    patches.wrap<Request>(sessionPrototype(), 'request', (original) => {
-      return function request(headers, options) {
-        // A session that is over has its own words.
-        if (!guard.active || this.destroyed || this.closed || !sessions.governs(this))
-          return original.call(this, headers, options);
-        try {
-          return govern(guard, sessions, this, original, headers, options);
-        } catch (error) {
-          if (error instanceof Complaint) throw error.complaint;
-          if (error instanceof EgressError) return refused(this, error);
-          if (!guard.seamFailed('http2', error)) return original.call(this, headers, options);
-          return refused(this, guard.internalError(error));
-        }
-      };
-    });
+  patches.wrap<Request>(sessionPrototype(), 'request', (original) => {
+    return function request(headers, options) {
+      // A session that is over has its own words.
+      if (!guard.active || this.destroyed || this.closed || !sessions.governs(this))
+        return original.call(this, headers, options);
+      try {
+        return govern(guard, sessions, this, original, headers, options);
+      } catch (error) {
+        if (error instanceof Complaint) throw error.complaint;
+        if (error instanceof EgressError) return refused(this, error);
+        if (!guard.seamFailed('http2', error)) return original.call(this, headers, options);
+        return refused(this, guard.internalError(error));
+      }
+    };
   });
 }
 
@@ -58,29 +52,6 @@ class Complaint extends Error {
     super();
     this.complaint = complaint;
   }
-}
-
-const LOADED = 'NativeModule internal/http2/core';
-
-/**
- * `node:http2` takes long to load, and most programs never do. A session is made over a socket, so that it is enough to
- * look when one is dialled; the look is done once it was found.
- */
-function whenHttp2IsLoaded(patches: PatchRegistry, found: () => void): void {
-  // NODE: `process.moduleLoadList` is there from 20 to 26, in workers too, and not documented.
-  const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
-  if (moduleLoadList === undefined || moduleLoadList.includes(LOADED)) return found();
-  let waiting = true;
-  patches.wrap(Socket.prototype, 'connect', (original: (...args: unknown[]) => Socket) => {
-    return function connect(this: Socket, ...args: unknown[]): Socket {
-      if (waiting && moduleLoadList.includes(LOADED)) {
-        waiting = false;
-        found();
-      }
-      return original.apply(this, args);
-    };
-  });
-  patches.onRestore(() => (waiting = false));
 }
 
 /** Node does not export the class: a session over a stream that leads nowhere has it. */

@@ -1,7 +1,7 @@
 import { EgressError } from '../errors.ts';
 import { installDnsLookup } from './dns-lookup.ts';
 import { installHttp } from './http-agent.ts';
-import { installHttp2 } from './http2.ts';
+import { installHttp2 } from './http2-loaded.ts';
 import { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
 import { installSocketConnect } from './socket-connect.ts';

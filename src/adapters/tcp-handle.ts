@@ -54,12 +54,16 @@ function admits(guard: Guard, record: SocketRecord | undefined, address: unknown
   }
 }
 
-/** The prototype of the handles of TCP sockets, reached through a socket that goes nowhere. */
+/**
+ * The prototype of the handles of TCP sockets, reached through a socket that goes nowhere: it is destroyed before the
+ * next tick, in which Node would dial. Of a name, Node 20 would look whether it is an IPv6 address, by a regular
+ * expression that takes as long to compile as all other seams to put in.
+ */
 function handlePrototype(): object | undefined {
   const probe = new net.Socket();
   probe.on('error', neverAnswer);
   try {
-    probe.connect({ host: 'probe.invalid', port: 1, lookup: neverAnswer, autoSelectFamily: false });
+    probe.connect({ host: '127.0.0.1', port: 1 });
     const handle = (probe as unknown as { _handle: object | null })._handle;
     if (handle) ownerOf(handle);
     return handle ? (Object.getPrototypeOf(handle) as object) : undefined;

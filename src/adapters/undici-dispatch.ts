@@ -13,6 +13,7 @@ import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { GovernedDispatch } from './undici-governed.ts';
 import { inShapeOf, isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
+import { isInstalled } from './undici-installed.ts';
 import { TargetDispatchers, type Detour } from './undici-targets.ts';
 import { mark, readToken } from './undici-token.ts';
 import { refusedTunnel } from './undici-tunnel.ts';
@@ -30,6 +31,11 @@ export interface DispatchCall {
 }
 
 type Named = Connection & { readonly host: string; readonly request: HttpRequest };
+
+/** The bundled preload loads this file when a first copy of undici is found. */
+export function undiciDispatches(guard: Guard): UndiciDispatches {
+  return new UndiciDispatches(guard);
+}
 
 /**
  * Decides requests that pass an undici dispatcher. A request goes through several dispatchers of one copy (Agent, Pool,
@@ -304,16 +310,4 @@ function rewrite(options: DispatchOptions, plan: RequestPlan, headers: HeaderLis
     }
   }
   options.headers = inShapeOf(options.headers, list);
-}
-
-const installed = new WeakSet<Guard>();
-
-/** Whether the requests of all dispatchers, and the sockets below them, are governed as well. */
-function isInstalled(guard: Guard): boolean {
-  return installed.has(guard);
-}
-
-export function noteInstalled(guard: Guard, present: boolean): void {
-  if (present) installed.add(guard);
-  else installed.delete(guard);
 }

@@ -4,11 +4,12 @@ import type { Guard } from './seam.ts';
 import { whenBuiltInIsLoaded } from './undici-built-in.ts';
 import { GlobalSlots, whenCopyIsLoaded } from './undici-copies.ts';
 import type { UndiciCopy } from './undici-copies.ts';
-import { noteInstalled, UndiciDispatches } from './undici-dispatch.ts';
-import type { Dispatch } from './undici-dispatch.ts';
+import { undiciDispatches } from './undici-dispatch.ts';
+import type { Dispatch, UndiciDispatches } from './undici-dispatch.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
 import { recordsOf } from './socket-records.ts';
+import { noteInstalled } from './undici-installed.ts';
 import { closeDeniedUndiciSockets } from './undici-sockets.ts';
 import { observeUnseen } from './undici-unseen.ts';
 
@@ -20,36 +21,37 @@ export type UndiciInterceptor = (dispatch: Dispatch) => Dispatch;
  * those that are installed, and, as far as that is possible, those that were bundled into a program.
  */
 export function installUndici(guard: Guard, patches: PatchRegistry): void {
-  const dispatches = new UndiciDispatches(guard);
+  let dispatches: UndiciDispatches | undefined;
   const patched = new WeakSet<object>();
   noteInstalled(guard, true);
   patches.onRestore(() => noteInstalled(guard, false));
   const patch = ({ prototype }: UndiciCopy): void => {
     if (patched.has(prototype)) return;
+    const governed = (dispatches ??= undiciDispatches(guard));
     patched.add(prototype);
     patches.wrap(prototype, 'dispatch', (original: Dispatcher['dispatch']) => {
       return function dispatch(this: Dispatcher, options: DispatchOptions, handler: Handler): boolean {
         const inner: Dispatch = (...args) => original.apply(this, args);
         if (!guard.active || !isObject(options) || !isObject(handler)) return inner(options, handler);
-        return dispatches.dispatch({ dispatcher: this, options, handler, dispatch: inner });
+        return governed.dispatch({ dispatcher: this, options, handler, dispatch: inner });
       };
     });
     patches.wrap(prototype, 'close', (original: (...args: unknown[]) => unknown) => {
       return function close(this: Dispatcher, ...args: unknown[]): unknown {
-        dispatches.ended(this, (beside) => void beside.close?.().catch(() => undefined));
+        governed.ended(this, (beside) => void beside.close?.().catch(() => undefined));
         return original.apply(this, args);
       };
     });
     patches.wrap(prototype, 'destroy', (original: (...args: unknown[]) => unknown) => {
       return function destroy(this: Dispatcher, ...args: unknown[]): unknown {
         const error = args[0] instanceof Error ? args[0] : undefined;
-        dispatches.ended(this, (beside) => void beside.destroy?.(error).catch(() => undefined));
+        governed.ended(this, (beside) => void beside.destroy?.(error).catch(() => undefined));
         return original.apply(this, args);
       };
     });
   };
   const slots = new GlobalSlots(patch);
-  watchRequests(guard, dispatches, patches, slots);
+  watchRequests(guard, () => dispatches?.current, patches, slots);
   closeDeniedUndiciSockets(guard, patches);
   whenCopyIsLoaded(patches, slots, patch);
   whenBuiltInIsLoaded(patches, slots);
@@ -57,7 +59,7 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
 
 /** Governs one dispatcher only. Its origin must be in the options, as an Agent's always is. */
 export function undiciInterceptor(guard: Guard): UndiciInterceptor {
-  const dispatches = new UndiciDispatches(guard);
+  const dispatches = undiciDispatches(guard);
   return (dispatch) => (options, handler) => {
     if (!guard.active || !isObject(options) || !isObject(handler)) return dispatch(options, handler);
     return dispatches.dispatch({ dispatcher: undefined, options, handler, dispatch });
@@ -79,7 +81,12 @@ interface ConnectParams {
  * Channels of undici: the request that is being made belongs to the dispatch on the stack, and its socket is known
  * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
  */
-function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: PatchRegistry, slots: GlobalSlots): void {
+function watchRequests(
+  guard: Guard,
+  dispatched: () => UndiciDispatches['current'],
+  patches: PatchRegistry,
+  slots: GlobalSlots,
+): void {
   const governedBy = new WeakMap<object, GovernedDispatch>();
   const listen = (name: string, listener: (message: unknown) => void): void => {
     channels.subscribe(name, listener);
@@ -88,7 +95,7 @@ function watchRequests(guard: Guard, dispatches: UndiciDispatches, patches: Patc
   listen('undici:request:create', (message) => {
     if (!guard.active) return;
     const { request } = message as { request: object };
-    const { current } = dispatches;
+    const current = dispatched();
     if (current === undefined) {
       observeUnseen(guard, request);
       // Somebody may have put back a `fetch` from before us: the next request of that copy is met at its dispatch.

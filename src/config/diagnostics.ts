@@ -3,7 +3,7 @@
  * changes its meaning; docs/diagnostics.md has a line for each.
  */
 import type { Diagnostic } from '../core/model/diagnostic.ts';
-import type { ruleCodes } from './validate/rule-codes.ts';
+import type { RuleCode } from './validate/rule-codes.ts';
 
 export interface DiagnosticEntry {
   readonly level: Diagnostic['level'];
@@ -57,7 +57,6 @@ export const loadingCodes = {
 } as const satisfies Readonly<Record<string, DiagnosticEntry>>;
 
 export type LoadingCode = keyof typeof loadingCodes;
-type RuleCode = (typeof ruleCodes)[keyof typeof ruleCodes]['code'];
 export type DiagnosticCode = LoadingCode | RuleCode;
 
 /** The level of a loading code. Rules say theirs with each finding: one rule may refuse here and warn there. */

@@ -8,7 +8,7 @@ import { gatewayCredential } from './gateway-credential.ts';
 import { findResourceKind, splitApiVersion } from '../resource-kinds.ts';
 import { resourceSchemas } from '../schema/resource.ts';
 import { schemaProblems } from '../schema-problems.ts';
-import { ruleCodes } from '../validate/rule-codes.ts';
+import { codeOfRule } from '../validate/rule-codes.ts';
 import { schema } from './schema.ts';
 
 const COLLECTIONS = [
@@ -65,7 +65,7 @@ function isReadable(resource: AnalyzedResource): boolean {
   const ofOtherProject =
     apiVersion !== undefined && findResourceKind(kind, splitApiVersion(apiVersion).group) === undefined;
   if (known === undefined || ofOtherProject) return true;
-  return !schemaProblems(resource, known).some(({ code }) => code === ruleCodes.wrongType.code);
+  return !schemaProblems(resource, known).some(({ code }) => code === codeOfRule('wrongType'));
 }
 
 function resourcesOf(meshConfig: MeshConfig): AnalyzedResource[] {

@@ -1,4 +1,4 @@
-import { ruleCodes } from '../validate/rule-codes.ts';
+import { codeOfRule } from '../validate/rule-codes.ts';
 import { validateResource } from '../validate/validate-resource.ts';
 import type { Check } from './check.ts';
 import type { CheckCode } from './check-codes.ts';
@@ -31,6 +31,6 @@ export const schema: Check = {
 
 function codeOf(code: string, level: 'error' | 'warning'): CheckCode {
   if (level === 'error') return 'IST0106';
-  if (code === ruleCodes.unreachableRoute.code) return 'IST0130';
-  return code === ruleCodes.ineffectiveMatch.code ? 'IST0131' : 'IST0133';
+  if (code === codeOfRule('unreachableRoute')) return 'IST0130';
+  return code === codeOfRule('ineffectiveMatch') ? 'IST0131' : 'IST0133';
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { optional } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 export const tcpKeepalive = lazily(() =>
   z.strictObject({
@@ -13,27 +14,27 @@ export const tcpKeepalive = lazily(() =>
 /** ConnectionPoolSettings: of DestinationRule, Sidecar and MeshConfig. */
 export const connectionPoolSettings = lazily(() =>
   z.strictObject({
-    tcp: z.optional(
+    tcp: whenGiven(() =>
       z.strictObject({
         maxConnections: optional.int32,
         connectTimeout: optional.duration,
-        tcpKeepalive: z.optional(tcpKeepalive()),
+        tcpKeepalive: whenGiven(tcpKeepalive),
         maxConnectionDuration: optional.duration,
         // 0 disables it: the CRD leaves this one to the proxy.
         idleTimeout: optional.durationText,
       }),
     ),
-    http: z.optional(
+    http: whenGiven(() =>
       z.strictObject({
         http1MaxPendingRequests: optional.int32,
         http2MaxRequests: optional.int32,
         maxRequestsPerConnection: optional.int32,
         maxRetries: optional.int32,
         idleTimeout: optional.duration,
-        h2UpgradePolicy: z.optional(z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'])),
+        h2UpgradePolicy: whenGiven(() => z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'])),
         useClientProtocol: optional.flag,
         maxConcurrentStreams: optional.int32,
-        http2KeepAlive: z.optional(z.strictObject({ interval: optional.duration, timeout: optional.duration })),
+        http2KeepAlive: whenGiven(() => z.strictObject({ interval: optional.duration, timeout: optional.duration })),
       }),
     ),
   }),

@@ -3,6 +3,7 @@ import { lazily } from './lazily.ts';
 import { connectionPoolSettings } from './connection-pool.ts';
 import { double, duration, matchLabelsSelector, oneOf, optional, portSelector, text, uint32 } from './fields.ts';
 import { clientTLSSettings } from './tls-settings.ts';
+import { whenGiven } from './when-given.ts';
 
 export const outlierDetection = lazily(() =>
   z.strictObject({
@@ -23,10 +24,10 @@ const failover = lazily(() => z.array(z.strictObject({ from: optional.text, to: 
 
 export const localityLbSetting = lazily(() =>
   z.strictObject({
-    distribute: z.optional(
-      z.array(z.strictObject({ from: optional.text, to: z.optional(z.record(z.string(), uint32)) })),
+    distribute: whenGiven(() =>
+      z.array(z.strictObject({ from: optional.text, to: whenGiven(() => z.record(z.string(), uint32)) })),
     ),
-    failover: z.optional(failover()),
+    failover: whenGiven(failover),
     failoverPriority: optional.texts,
     enabled: optional.flagValue,
   }),
@@ -35,13 +36,13 @@ export type LocalityLbFields = z.infer<ReturnType<typeof localityLbSetting>>;
 
 const zoneAwareLbSetting = lazily(() =>
   z.strictObject({
-    failover: z.optional(failover()),
+    failover: whenGiven(failover),
     failoverPriority: optional.texts,
     enabled: optional.flagValue,
-    routingEnabled: z.optional(z.number()),
-    minClusterSize: z.optional(z.int().check(z.gte(0))),
+    routingEnabled: whenGiven(() => z.number()),
+    minClusterSize: whenGiven(() => z.int().check(z.gte(0))),
     failTrafficOnPanic: optional.flag,
-    forceLocalZone: z.optional(z.strictObject({ minSize: optional.uint32 })),
+    forceLocalZone: whenGiven(() => z.strictObject({ minSize: optional.uint32 })),
   }),
 );
 export type ZoneAwareLbFields = z.infer<ReturnType<typeof zoneAwareLbSetting>>;
@@ -50,18 +51,18 @@ const consistentHash = lazily(() =>
   oneOf(
     z.strictObject({
       httpHeaderName: optional.text,
-      httpCookie: z.optional(
+      httpCookie: whenGiven(() =>
         z.strictObject({
           name: text,
           path: optional.text,
           ttl: optional.durationText,
-          attributes: z.optional(z.array(z.strictObject({ name: text, value: optional.text }))),
+          attributes: whenGiven(() => z.array(z.strictObject({ name: text, value: optional.text }))),
         }),
       ),
       useSourceIp: optional.flag,
       httpQueryParameterName: optional.text,
-      ringHash: z.optional(z.strictObject({ minimumRingSize: optional.uint64 })),
-      maglev: z.optional(z.strictObject({ tableSize: optional.uint64 })),
+      ringHash: whenGiven(() => z.strictObject({ minimumRingSize: optional.uint64 })),
+      maglev: whenGiven(() => z.strictObject({ tableSize: optional.uint64 })),
       minimumRingSize: optional.uint64,
     }),
     ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'],
@@ -72,18 +73,18 @@ const consistentHash = lazily(() =>
 const loadBalancerSettings = lazily(() =>
   oneOf(
     z.strictObject({
-      simple: z.optional(
+      simple: whenGiven(() =>
         z.enum(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']),
       ),
-      consistentHash: z.optional(consistentHash()),
-      localityLbSetting: z.optional(localityLbSetting()),
-      zoneAwareLbSetting: z.optional(zoneAwareLbSetting()),
+      consistentHash: whenGiven(consistentHash),
+      localityLbSetting: whenGiven(localityLbSetting),
+      zoneAwareLbSetting: whenGiven(zoneAwareLbSetting),
       warmupDurationSecs: optional.duration,
-      warmup: z.optional(
+      warmup: whenGiven(() =>
         z.strictObject({
-          duration,
-          minimumPercent: z.optional(z.nullable(double.check(z.gte(0), z.lte(100)))),
-          aggression: z.optional(z.nullable(double.check(z.gte(0)))),
+          duration: duration(),
+          minimumPercent: whenGiven(() => z.nullable(double().check(z.gte(0), z.lte(100)))),
+          aggression: whenGiven(() => z.nullable(double().check(z.gte(0)))),
         }),
       ),
     }),
@@ -94,27 +95,27 @@ export type LoadBalancerFields = z.infer<ReturnType<typeof loadBalancerSettings>
 
 const portTrafficPolicy = lazily(() =>
   z.strictObject({
-    port: z.optional(portSelector()),
-    loadBalancer: z.optional(loadBalancerSettings()),
-    connectionPool: z.optional(connectionPoolSettings()),
-    outlierDetection: z.optional(outlierDetection()),
-    tls: z.optional(clientTLSSettings()),
+    port: whenGiven(portSelector),
+    loadBalancer: whenGiven(loadBalancerSettings),
+    connectionPool: whenGiven(connectionPoolSettings),
+    outlierDetection: whenGiven(outlierDetection),
+    tls: whenGiven(clientTLSSettings),
   }),
 );
 export type PortTrafficPolicyFields = z.infer<ReturnType<typeof portTrafficPolicy>>;
 
 const trafficPolicy = lazily(() =>
   z.strictObject({
-    loadBalancer: z.optional(loadBalancerSettings()),
-    connectionPool: z.optional(connectionPoolSettings()),
-    outlierDetection: z.optional(outlierDetection()),
-    tls: z.optional(clientTLSSettings()),
-    portLevelSettings: z.optional(z.array(portTrafficPolicy()).check(z.maxLength(4096))),
-    tunnel: z.optional(z.strictObject({ protocol: optional.text, targetHost: text, targetPort: uint32 })),
-    proxyProtocol: z.optional(z.strictObject({ version: z.optional(z.enum(['V1', 'V2'])) })),
-    retryBudget: z.optional(
+    loadBalancer: whenGiven(loadBalancerSettings),
+    connectionPool: whenGiven(connectionPoolSettings),
+    outlierDetection: whenGiven(outlierDetection),
+    tls: whenGiven(clientTLSSettings),
+    portLevelSettings: whenGiven(() => z.array(portTrafficPolicy()).check(z.maxLength(4096))),
+    tunnel: whenGiven(() => z.strictObject({ protocol: optional.text, targetHost: text, targetPort: uint32 })),
+    proxyProtocol: whenGiven(() => z.strictObject({ version: whenGiven(() => z.enum(['V1', 'V2'])) })),
+    retryBudget: whenGiven(() =>
       z.strictObject({
-        percent: z.optional(z.nullable(double.check(z.gte(0), z.lte(100)))),
+        percent: whenGiven(() => z.nullable(double().check(z.gte(0), z.lte(100)))),
         minRetryConcurrency: optional.uint32,
         budgetInterval: optional.durationText,
       }),
@@ -124,7 +125,7 @@ const trafficPolicy = lazily(() =>
 export type TrafficPolicyFields = z.infer<ReturnType<typeof trafficPolicy>>;
 
 const subset = lazily(() =>
-  z.strictObject({ name: text, labels: optional.textMap, trafficPolicy: z.optional(trafficPolicy()) }),
+  z.strictObject({ name: text, labels: optional.textMap, trafficPolicy: whenGiven(trafficPolicy) }),
 );
 export type SubsetFields = z.infer<ReturnType<typeof subset>>;
 
@@ -132,10 +133,10 @@ export type SubsetFields = z.infer<ReturnType<typeof subset>>;
 export const destinationRuleSpec = lazily(() =>
   z.strictObject({
     host: text,
-    trafficPolicy: z.optional(trafficPolicy()),
-    subsets: z.optional(z.array(subset())),
+    trafficPolicy: whenGiven(trafficPolicy),
+    subsets: whenGiven(() => z.array(subset())),
     exportTo: optional.texts,
-    workloadSelector: z.optional(matchLabelsSelector()),
+    workloadSelector: whenGiven(matchLabelsSelector),
   }),
 );
 export type DestinationRuleFields = z.infer<ReturnType<typeof destinationRuleSpec>>;

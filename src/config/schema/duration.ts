@@ -11,7 +11,7 @@ const UNIT_NANOSECONDS: Readonly<Record<string, bigint>> = {
 };
 
 const MAX_INT64 = (1n << 63n) - 1n;
-const PART = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+const PART = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
 
 /** Nanoseconds of `1.5s`, `1m30s`, `-2ms`, `0`; `undefined` when the text is no duration or leaves 64 bits. */
 export function parseDurationNanoseconds(text: string): bigint | undefined {

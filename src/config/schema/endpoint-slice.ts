@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { anyMap } from './any-map.ts';
 import { optional, text, texts } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 const objectReference = lazily(() =>
   z.strictObject({
@@ -18,14 +19,14 @@ const objectReference = lazily(() =>
 const endpoint = lazily(() =>
   z.strictObject({
     addresses: texts,
-    conditions: z.optional(
+    conditions: whenGiven(() =>
       z.strictObject({ ready: optional.flag, serving: optional.flag, terminating: optional.flag }),
     ),
     hostname: optional.text,
-    targetRef: z.optional(objectReference()),
+    targetRef: whenGiven(objectReference),
     nodeName: optional.text,
     zone: optional.text,
-    hints: z.optional(anyMap),
+    hints: whenGiven(() => anyMap),
     topology: optional.textMap,
     deprecatedTopology: optional.textMap,
   }),
@@ -36,9 +37,9 @@ const portNames = lazily(() => ({ name: optional.text, protocol: optional.text, 
 
 /** The fields of discovery.k8s.io EndpointSlice that stand beside its metadata. */
 export const endpointSliceFields = lazily(() => ({
-  addressType: z.optional(z.enum(['IPv4', 'IPv6', 'FQDN'])),
-  endpoints: z.optional(z.array(endpoint())),
-  ports: z.optional(z.array(z.strictObject({ ...portNames(), port: z.optional(portNumber) }))),
+  addressType: whenGiven(() => z.enum(['IPv4', 'IPv6', 'FQDN'])),
+  endpoints: whenGiven(() => z.array(endpoint())),
+  ports: whenGiven(() => z.array(z.strictObject({ ...portNames(), port: whenGiven(() => portNumber) }))),
 }));
 
 const address = lazily(() =>
@@ -46,18 +47,18 @@ const address = lazily(() =>
     ip: text,
     hostname: optional.text,
     nodeName: optional.text,
-    targetRef: z.optional(objectReference()),
+    targetRef: whenGiven(objectReference),
   }),
 );
 
 /** The fields of Kubernetes' v1 Endpoints that stand beside its metadata. */
 export const endpointsFields = lazily(() => ({
-  subsets: z.optional(
+  subsets: whenGiven(() =>
     z.array(
       z.strictObject({
-        addresses: z.optional(z.array(address())),
-        notReadyAddresses: z.optional(z.array(address())),
-        ports: z.optional(z.array(z.strictObject({ ...portNames(), port: portNumber }))),
+        addresses: whenGiven(() => z.array(address())),
+        notReadyAddresses: whenGiven(() => z.array(address())),
+        ports: whenGiven(() => z.array(z.strictObject({ ...portNames(), port: portNumber }))),
       }),
     ),
   ),

@@ -5,62 +5,62 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { MILLISECOND, parseDurationNanoseconds } from './duration.ts';
+import { whenGiven } from './when-given.ts';
 
 export const text = z.string();
-export const texts = z.array(z.string());
-export const flag = z.boolean();
-export const int32 = z.int32();
+export const texts = z.array(text);
 export const uint32 = z.uint32();
-export const double = z.number();
-/** google.protobuf wrappers may be null, which is the same as absent. */
-export const flagValue = z.nullable(z.boolean());
-export const uint32Value = z.nullable(z.uint32());
-export const uint64 = z.int().check(z.gte(0));
-export const textMap = z.record(z.string(), z.string());
+export const double = lazily(() => z.number());
+export const textMap = lazily(() => z.record(text, text));
 
 /** A CEL rule of the CRD. `rule` becomes the problem's code. */
 export function celRule(rule: string, message: string): { error: string; params: { rule: string } } {
   return { error: message, params: { rule } };
 }
 
-export const durationText = z
-  .string()
-  .check(
+const durationText = lazily(() =>
+  text.check(
     z.refine(
       (value) => parseDurationNanoseconds(value) !== undefined,
       celRule('wrongForm', 'is not a duration; write a number and a unit, such as 1.5s'),
     ),
-  );
-
-/** The CRD's rule for most durations. */
-export const duration = durationText.check(
-  z.refine(
-    (value) => {
-      const nanoseconds = parseDurationNanoseconds(value);
-      return nanoseconds === undefined || nanoseconds >= MILLISECOND;
-    },
-    celRule('duration', 'must last at least 1ms'),
   ),
 );
 
-export const port = uint32.check(
-  z.refine((value) => value >= 1 && value <= 65535, celRule('port', 'must be a port between 1 and 65535')),
+/** The CRD's rule for most durations. */
+export const duration = lazily(() =>
+  durationText().check(
+    z.refine(
+      (value) => {
+        const nanoseconds = parseDurationNanoseconds(value);
+        return nanoseconds === undefined || nanoseconds >= MILLISECOND;
+      },
+      celRule('duration', 'must last at least 1ms'),
+    ),
+  ),
+);
+
+export const port = lazily(() =>
+  uint32.check(
+    z.refine((value) => value >= 1 && value <= 65535, celRule('port', 'must be a port between 1 and 65535')),
+  ),
 );
 
 /** The same, where a field may be left out: made once, because most fields may. */
 export const optional = {
-  text: z.optional(text),
-  texts: z.optional(texts),
-  flag: z.optional(flag),
-  flagValue: z.optional(flagValue),
-  int32: z.optional(int32),
-  uint32: z.optional(uint32),
-  uint32Value: z.optional(uint32Value),
-  uint64: z.optional(uint64),
-  double: z.optional(double),
-  textMap: z.optional(textMap),
-  duration: z.optional(duration),
-  durationText: z.optional(durationText),
+  text: whenGiven(() => text),
+  texts: whenGiven(() => texts),
+  flag: whenGiven(() => z.boolean()),
+  /** google.protobuf wrappers may be null, which is the same as absent. */
+  flagValue: whenGiven(() => z.nullable(z.boolean())),
+  int32: whenGiven(() => z.int32()),
+  uint32: whenGiven(() => uint32),
+  uint32Value: whenGiven(() => z.nullable(uint32)),
+  uint64: whenGiven(() => z.int().check(z.gte(0))),
+  double: whenGiven(double),
+  textMap: whenGiven(textMap),
+  duration: whenGiven(duration),
+  durationText: whenGiven(durationText),
 };
 
 /** A message of which at most one of the fields of each group may be set: protobuf's `oneof`. */
@@ -98,7 +98,7 @@ export const stringMatchMap = lazily(() => z.record(z.string(), stringMatch()));
 /** networking.istio.io WorkloadSelector: of ServiceEntry and Sidecar. */
 export const workloadSelector = lazily(() =>
   z.strictObject({
-    labels: z.optional(
+    labels: whenGiven(() =>
       z
         .record(
           z.string(),
@@ -120,7 +120,7 @@ export const workloadSelector = lazily(() =>
 /** type.istio.io WorkloadSelector: of DestinationRule and ProxyConfig. */
 export const matchLabelsSelector = lazily(() =>
   z.strictObject({
-    matchLabels: z.optional(
+    matchLabels: whenGiven(() =>
       z
         .record(
           z.string(),
@@ -148,6 +148,6 @@ export const destination = lazily(() =>
   z.strictObject({
     host: text,
     subset: optional.text,
-    port: z.optional(portSelector()),
+    port: whenGiven(portSelector),
   }),
 );

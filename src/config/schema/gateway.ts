@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { optional, text, uint32 } from './fields.ts';
 import { serverTLSSettings } from './tls-settings.ts';
+import { whenGiven } from './when-given.ts';
 
 const server = lazily(() =>
   z.strictObject({
@@ -13,7 +14,7 @@ const server = lazily(() =>
     }),
     bind: optional.text,
     hosts: z.array(text),
-    tls: z.optional(serverTLSSettings()),
+    tls: whenGiven(serverTLSSettings),
     defaultEndpoint: optional.text,
     name: optional.text,
   }),
@@ -22,7 +23,7 @@ const server = lazily(() =>
 /** networking.istio.io Gateway. */
 export const gatewaySpec = lazily(() =>
   z.strictObject({
-    servers: z.optional(z.array(server())),
+    servers: whenGiven(() => z.array(server())),
     selector: optional.textMap,
   }),
 );

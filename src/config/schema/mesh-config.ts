@@ -10,6 +10,7 @@ import { localityLbSetting, outlierDetection } from './destination-rule.ts';
 import { optional, text } from './fields.ts';
 import { clientTLSSettings } from './tls-settings.ts';
 import { httpRetry } from './virtual-service.ts';
+import { whenGiven } from './when-given.ts';
 
 const anyList = z.array(z.unknown());
 
@@ -18,23 +19,23 @@ export const outboundTrafficPolicyModes = { REGISTRY_ONLY: 0, ALLOW_ANY: 1, ALLO
 
 const outboundTrafficPolicy = lazily(() =>
   z.strictObject({
-    mode: z.optional(z.enum(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'])),
-    tls: z.optional(clientTLSSettings()),
+    mode: whenGiven(() => z.enum(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'])),
+    tls: whenGiven(clientTLSSettings),
   }),
 );
 
 const proxyConfig = lazily(() =>
   z.looseObject({
     proxyMetadata: optional.textMap,
-    interceptionMode: z.optional(z.enum(['REDIRECT', 'TPROXY', 'NONE'])),
-    proxyHeaders: z.optional(anyMap),
+    interceptionMode: whenGiven(() => z.enum(['REDIRECT', 'TPROXY', 'NONE'])),
+    proxyHeaders: whenGiven(() => anyMap),
   }),
 );
 
 const labelSelector = lazily(() =>
   z.strictObject({
     matchLabels: optional.textMap,
-    matchExpressions: z.optional(
+    matchExpressions: whenGiven(() =>
       z.array(z.strictObject({ key: optional.text, operator: optional.text, values: optional.texts })),
     ),
   }),
@@ -44,12 +45,12 @@ const visibility = z.enum(['UNSPECIFIED', 'PUBLIC', 'NAMESPACE', 'NONE']);
 
 const serviceEntryVisibility = lazily(() =>
   z.strictObject({
-    defaultVisibility: z.optional(visibility),
-    policies: z.optional(
+    defaultVisibility: whenGiven(() => visibility),
+    policies: whenGiven(() =>
       z.array(
         z.strictObject({
-          visibility: z.optional(visibility),
-          matchingRules: z.optional(z.array(z.strictObject({ namespaceSelector: z.optional(labelSelector()) }))),
+          visibility: whenGiven(() => visibility),
+          matchingRules: whenGiven(() => z.array(z.strictObject({ namespaceSelector: whenGiven(labelSelector) }))),
         }),
       ),
     ),
@@ -58,44 +59,44 @@ const serviceEntryVisibility = lazily(() =>
 );
 
 /** An unknown name is let go: Istio reads it as the default. */
-const pathNormalization = lazily(() => z.strictObject({ normalization: z.optional(z.union([text, z.int()])) }));
+const pathNormalization = lazily(() => z.strictObject({ normalization: whenGiven(() => z.union([text, z.int()])) }));
 
 /** The numbers of `pathNormalization.normalization`. */
 export const pathNormalizations = ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 
 const governing = lazily(() => ({
-  outboundTrafficPolicy: z.optional(outboundTrafficPolicy()),
+  outboundTrafficPolicy: whenGiven(outboundTrafficPolicy),
   rootNamespace: optional.text,
   accessLogFile: optional.text,
   accessLogFormat: optional.text,
-  accessLogEncoding: z.optional(z.enum(['TEXT', 'JSON'])),
+  accessLogEncoding: whenGiven(() => z.enum(['TEXT', 'JSON'])),
   disableEnvoyListenerLog: optional.flag,
   connectTimeout: optional.durationText,
   protocolDetectionTimeout: optional.durationText,
-  tcpKeepalive: z.optional(tcpKeepalive()),
+  tcpKeepalive: whenGiven(tcpKeepalive),
   defaultServiceExportTo: optional.texts,
   defaultVirtualServiceExportTo: optional.texts,
   defaultDestinationRuleExportTo: optional.texts,
-  defaultHttpRetryPolicy: z.optional(httpRetry()),
-  defaultTrafficPolicy: z.optional(
+  defaultHttpRetryPolicy: whenGiven(httpRetry),
+  defaultTrafficPolicy: whenGiven(() =>
     z.strictObject({
-      connectionPool: z.optional(connectionPoolSettings()),
-      outlierDetection: z.optional(outlierDetection()),
+      connectionPool: whenGiven(connectionPoolSettings),
+      outlierDetection: whenGiven(outlierDetection),
     }),
   ),
-  h2UpgradePolicy: z.optional(z.enum(['DO_NOT_UPGRADE', 'UPGRADE'])),
-  pathNormalization: z.optional(pathNormalization()),
-  localityLbSetting: z.optional(localityLbSetting()),
-  serviceSettings: z.optional(
+  h2UpgradePolicy: whenGiven(() => z.enum(['DO_NOT_UPGRADE', 'UPGRADE'])),
+  pathNormalization: whenGiven(pathNormalization),
+  localityLbSetting: whenGiven(localityLbSetting),
+  serviceSettings: whenGiven(() =>
     z.array(
       z.strictObject({
-        settings: z.optional(z.strictObject({ clusterLocal: optional.flag })),
+        settings: whenGiven(() => z.strictObject({ clusterLocal: optional.flag })),
         hosts: optional.texts,
       }),
     ),
   ),
-  serviceEntryVisibility: z.optional(serviceEntryVisibility()),
-  discoverySelectors: z.optional(z.array(labelSelector())),
+  serviceEntryVisibility: whenGiven(serviceEntryVisibility),
+  discoverySelectors: whenGiven(() => z.array(labelSelector())),
   outboundClusterStatName: optional.text,
   trustDomain: optional.text,
   trustDomainAliases: optional.texts,
@@ -104,32 +105,32 @@ const governing = lazily(() => ({
   proxyInboundListenPort: optional.uint32,
   proxyHttpPort: optional.uint32,
   dnsRefreshRate: optional.durationText,
-  defaultConfig: z.optional(proxyConfig()),
-  extensionProviders: z.optional(z.array(anyMap)),
-  defaultProviders: z.optional(anyMap),
+  defaultConfig: whenGiven(proxyConfig),
+  extensionProviders: whenGiven(() => z.array(anyMap)),
+  defaultProviders: whenGiven(() => anyMap),
 }));
 
 /** Read, and of no effect on what leaves the workload. */
 const irrelevant = lazily(() => ({
   ingressClass: optional.text,
   ingressService: optional.text,
-  ingressControllerMode: z.optional(z.union([text, z.int()])),
+  ingressControllerMode: whenGiven(() => z.union([text, z.int()])),
   ingressSelector: optional.text,
   enableTracing: optional.flag,
   enableEnvoyAccessLogService: optional.flag,
-  inboundTrafficPolicy: z.optional(anyMap),
-  defaultInboundHttpRetryPolicy: z.optional(anyMap),
+  inboundTrafficPolicy: whenGiven(() => anyMap),
+  defaultInboundHttpRetryPolicy: whenGiven(() => anyMap),
   inboundClusterStatName: optional.text,
-  configSources: z.optional(anyList),
-  caCertificates: z.optional(anyList),
-  certificates: z.optional(anyList),
-  ca: z.optional(anyMap),
-  thriftConfig: z.optional(anyMap),
+  configSources: whenGiven(() => anyList),
+  caCertificates: whenGiven(() => anyList),
+  certificates: whenGiven(() => anyList),
+  ca: whenGiven(() => anyMap),
+  thriftConfig: whenGiven(() => anyMap),
   enablePrometheusMerge: optional.flag,
   verifyCertificateAtClient: optional.flag,
-  meshMTLS: z.optional(anyMap),
-  tlsDefaults: z.optional(anyMap),
-  serviceScopeConfigs: z.optional(anyList),
+  meshMTLS: whenGiven(() => anyMap),
+  tlsDefaults: whenGiven(() => anyMap),
+  serviceScopeConfigs: whenGiven(() => anyList),
   disablePolicyChecks: optional.flag,
   disableMixerHttpReports: optional.flag,
   enableClientSidePolicyCheck: optional.flag,
@@ -137,7 +138,7 @@ const irrelevant = lazily(() => ({
   mixerCheckServer: optional.text,
   mixerReportServer: optional.text,
   mixerAddress: optional.text,
-  authPolicy: z.optional(z.union([text, z.int()])),
+  authPolicy: whenGiven(() => z.union([text, z.int()])),
   rdsRefreshDelay: optional.durationText,
   sdsUdsPath: optional.text,
   sdsRefreshDelay: optional.durationText,

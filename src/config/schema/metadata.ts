@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { anyMap } from './any-map.ts';
 import { optional, text } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 export const metadata = lazily(() =>
   z.strictObject({
@@ -13,13 +14,13 @@ export const metadata = lazily(() =>
     annotations: optional.textMap,
     creationTimestamp: optional.text,
     uid: optional.text,
-    resourceVersion: z.optional(z.union([text, z.int()])),
-    generation: z.optional(z.int()),
+    resourceVersion: whenGiven(() => z.union([text, z.int()])),
+    generation: whenGiven(() => z.int()),
     selfLink: optional.text,
     deletionTimestamp: optional.text,
-    deletionGracePeriodSeconds: z.optional(z.int()),
-    ownerReferences: z.optional(z.array(anyMap)),
+    deletionGracePeriodSeconds: whenGiven(() => z.int()),
+    ownerReferences: whenGiven(() => z.array(anyMap)),
     finalizers: optional.texts,
-    managedFields: z.optional(z.array(anyMap)),
+    managedFields: whenGiven(() => z.array(anyMap)),
   }),
 );

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { optional, text } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 /** PodSpec is Kubernetes' own and large; only what says whether traffic is captured is looked at. */
 export const podSpec = lazily(() =>
@@ -15,6 +16,6 @@ export const podStatus = lazily(() =>
   z.looseObject({
     phase: optional.text,
     podIP: optional.text,
-    podIPs: z.optional(z.array(z.looseObject({ ip: text }))),
+    podIPs: whenGiven(() => z.array(z.looseObject({ ip: text }))),
   }),
 );

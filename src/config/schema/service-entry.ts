@@ -2,13 +2,14 @@ import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { celRule, optional, port, text, workloadSelector } from './fields.ts';
 import { workloadEntrySpec } from './workload-entry.ts';
+import { whenGiven } from './when-given.ts';
 
 const servicePort = lazily(() =>
   z.strictObject({
-    number: port,
-    protocol: z.optional(text.check(z.maxLength(256))),
+    number: port(),
+    protocol: whenGiven(() => text.check(z.maxLength(256))),
     name: text.check(z.maxLength(256)),
-    targetPort: z.optional(port),
+    targetPort: whenGiven(port),
   }),
 );
 
@@ -28,8 +29,8 @@ export const serviceEntrySpec = lazily(() =>
           ),
         )
         .check(z.minLength(1), z.maxLength(256)),
-      addresses: z.optional(z.array(text.check(z.maxLength(64))).check(z.maxLength(256))),
-      ports: z.optional(
+      addresses: whenGiven(() => z.array(text.check(z.maxLength(64))).check(z.maxLength(256))),
+      ports: whenGiven(() =>
         z.array(servicePort()).check(
           z.maxLength(256),
           z.refine(
@@ -42,10 +43,10 @@ export const serviceEntrySpec = lazily(() =>
           ),
         ),
       ),
-      location: z.optional(z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL'])),
-      resolution: z.optional(resolution),
-      endpoints: z.optional(z.array(workloadEntrySpec()).check(z.maxLength(4096))),
-      workloadSelector: z.optional(workloadSelector()),
+      location: whenGiven(() => z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL'])),
+      resolution: whenGiven(() => resolution),
+      endpoints: whenGiven(() => z.array(workloadEntrySpec()).check(z.maxLength(4096))),
+      workloadSelector: whenGiven(workloadSelector),
       exportTo: optional.texts,
       subjectAltNames: optional.texts,
     })

@@ -3,6 +3,7 @@ import { lazily } from './lazily.ts';
 import { connectionPoolSettings } from './connection-pool.ts';
 import { destination, optional, text, workloadSelector } from './fields.ts';
 import { serverTLSSettings } from './tls-settings.ts';
+import { whenGiven } from './when-given.ts';
 
 const sidecarPort = lazily(() =>
   z.strictObject({
@@ -18,18 +19,18 @@ const ingressListener = lazily(() =>
   z.strictObject({
     port: sidecarPort(),
     bind: optional.text,
-    captureMode: z.optional(captureMode),
+    captureMode: whenGiven(() => captureMode),
     defaultEndpoint: optional.text,
-    tls: z.optional(serverTLSSettings()),
-    connectionPool: z.optional(connectionPoolSettings()),
+    tls: whenGiven(serverTLSSettings),
+    connectionPool: whenGiven(connectionPoolSettings),
   }),
 );
 
 const egressListener = lazily(() =>
   z.strictObject({
-    port: z.optional(sidecarPort()),
+    port: whenGiven(sidecarPort),
     bind: optional.text,
-    captureMode: z.optional(captureMode),
+    captureMode: whenGiven(() => captureMode),
     hosts: z.array(text),
   }),
 );
@@ -37,14 +38,14 @@ const egressListener = lazily(() =>
 /** networking.istio.io Sidecar. */
 export const sidecarSpec = lazily(() =>
   z.strictObject({
-    workloadSelector: z.optional(workloadSelector()),
-    ingress: z.optional(z.array(ingressListener())),
-    egress: z.optional(z.array(egressListener())),
-    inboundConnectionPool: z.optional(connectionPoolSettings()),
-    outboundTrafficPolicy: z.optional(
+    workloadSelector: whenGiven(workloadSelector),
+    ingress: whenGiven(() => z.array(ingressListener())),
+    egress: whenGiven(() => z.array(egressListener())),
+    inboundConnectionPool: whenGiven(connectionPoolSettings),
+    outboundTrafficPolicy: whenGiven(() =>
       z.strictObject({
-        mode: z.optional(z.enum(['REGISTRY_ONLY', 'ALLOW_ANY'])),
-        egressProxy: z.optional(destination()),
+        mode: whenGiven(() => z.enum(['REGISTRY_ONLY', 'ALLOW_ANY'])),
+        egressProxy: whenGiven(destination),
       }),
     ),
   }),

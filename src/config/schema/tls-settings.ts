@@ -1,11 +1,12 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { celRule, optional, text } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 /** ClientTLSSettings: how TLS is originated. */
 export const clientTLSSettings = lazily(() =>
   z.strictObject({
-    mode: z.optional(z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
+    mode: whenGiven(() => z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
     clientCertificate: optional.text,
     privateKey: optional.text,
     caCertificates: optional.text,
@@ -25,7 +26,7 @@ export const serverTLSSettings = lazily(() =>
   z
     .strictObject({
       httpsRedirect: optional.flag,
-      mode: z.optional(
+      mode: whenGiven(() =>
         z.enum(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
       ),
       serverCertificate: optional.text,
@@ -34,8 +35,8 @@ export const serverTLSSettings = lazily(() =>
       caCrl: optional.text,
       credentialName: optional.text,
       caCertCredentialName: optional.text,
-      credentialNames: z.optional(z.array(text).check(z.minLength(1), z.maxLength(2))),
-      tlsCertificates: z.optional(
+      credentialNames: whenGiven(() => z.array(text).check(z.minLength(1), z.maxLength(2))),
+      tlsCertificates: whenGiven(() =>
         z
           .array(
             z.strictObject({
@@ -49,8 +50,8 @@ export const serverTLSSettings = lazily(() =>
       subjectAltNames: optional.texts,
       verifyCertificateSpki: optional.texts,
       verifyCertificateHash: optional.texts,
-      minProtocolVersion: z.optional(tlsVersion),
-      maxProtocolVersion: z.optional(tlsVersion),
+      minProtocolVersion: whenGiven(() => tlsVersion),
+      maxProtocolVersion: whenGiven(() => tlsVersion),
       cipherSuites: optional.texts,
     })
     .check(

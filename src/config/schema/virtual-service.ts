@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { destination, oneOf, optional, stringMatch, stringMatchMap, text, uint32 } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 const headerOperations = lazily(() =>
   z.strictObject({
@@ -10,24 +11,24 @@ const headerOperations = lazily(() =>
   }),
 );
 const headers = lazily(() =>
-  z.strictObject({ request: z.optional(headerOperations()), response: z.optional(headerOperations()) }),
+  z.strictObject({ request: whenGiven(headerOperations), response: whenGiven(headerOperations) }),
 );
 const percent = lazily(() => z.strictObject({ value: optional.double }));
 
 const httpMatchRequest = lazily(() =>
   z.strictObject({
     name: optional.text,
-    uri: z.optional(stringMatch()),
-    scheme: z.optional(stringMatch()),
-    method: z.optional(stringMatch()),
-    authority: z.optional(stringMatch()),
-    headers: z.optional(stringMatchMap()),
+    uri: whenGiven(stringMatch),
+    scheme: whenGiven(stringMatch),
+    method: whenGiven(stringMatch),
+    authority: whenGiven(stringMatch),
+    headers: whenGiven(stringMatchMap),
     port: optional.uint32,
     sourceLabels: optional.textMap,
     gateways: optional.texts,
-    queryParams: z.optional(stringMatchMap()),
+    queryParams: whenGiven(stringMatchMap),
     ignoreUriCase: optional.flag,
-    withoutHeaders: z.optional(stringMatchMap()),
+    withoutHeaders: whenGiven(stringMatchMap),
     sourceNamespace: optional.text,
     statPrefix: optional.text,
   }),
@@ -37,7 +38,7 @@ const httpRouteDestination = lazily(() =>
   z.strictObject({
     destination: destination(),
     weight: optional.int32,
-    headers: z.optional(headers()),
+    headers: whenGiven(headers),
   }),
 );
 const routeDestination = lazily(() => z.strictObject({ destination: destination(), weight: optional.int32 }));
@@ -49,7 +50,7 @@ const httpRedirect = lazily(() =>
       prefixRewrite: optional.text,
       authority: optional.text,
       port: optional.uint32,
-      derivePort: z.optional(z.enum(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT'])),
+      derivePort: whenGiven(() => z.enum(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT'])),
       scheme: optional.text,
       redirectCode: optional.uint32,
     }),
@@ -59,24 +60,24 @@ const httpRedirect = lazily(() =>
 
 const httpFaultInjection = lazily(() =>
   z.strictObject({
-    delay: z.optional(
+    delay: whenGiven(() =>
       oneOf(
         z.strictObject({
           percent: optional.int32,
           fixedDelay: optional.duration,
           exponentialDelay: optional.duration,
-          percentage: z.optional(percent()),
+          percentage: whenGiven(percent),
         }),
         ['fixedDelay', 'exponentialDelay'],
       ),
     ),
-    abort: z.optional(
+    abort: whenGiven(() =>
       oneOf(
         z.strictObject({
           httpStatus: optional.int32,
           grpcStatus: optional.text,
           http2Error: optional.text,
-          percentage: z.optional(percent()),
+          percentage: whenGiven(percent),
         }),
         ['httpStatus', 'grpcStatus', 'http2Error'],
       ),
@@ -87,13 +88,13 @@ const httpFaultInjection = lazily(() =>
 const corsPolicy = lazily(() =>
   z.strictObject({
     allowOrigin: optional.texts,
-    allowOrigins: z.optional(z.array(stringMatch())),
+    allowOrigins: whenGiven(() => z.array(stringMatch())),
     allowMethods: optional.texts,
     allowHeaders: optional.texts,
     exposeHeaders: optional.texts,
     maxAge: optional.duration,
     allowCredentials: optional.flagValue,
-    unmatchedPreflights: z.optional(z.enum(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
+    unmatchedPreflights: whenGiven(() => z.enum(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
   }),
 );
 
@@ -111,33 +112,35 @@ export const httpRetry = lazily(() =>
 const httpRoute = lazily(() =>
   z.strictObject({
     name: optional.text,
-    match: z.optional(z.array(httpMatchRequest())),
-    route: z.optional(z.array(httpRouteDestination())),
-    redirect: z.optional(httpRedirect()),
-    directResponse: z.optional(
+    match: whenGiven(() => z.array(httpMatchRequest())),
+    route: whenGiven(() => z.array(httpRouteDestination())),
+    redirect: whenGiven(httpRedirect),
+    directResponse: whenGiven(() =>
       z.strictObject({
         status: uint32,
-        body: z.optional(oneOf(z.strictObject({ string: optional.text, bytes: optional.text }), ['string', 'bytes'])),
+        body: whenGiven(() =>
+          oneOf(z.strictObject({ string: optional.text, bytes: optional.text }), ['string', 'bytes']),
+        ),
       }),
     ),
-    delegate: z.optional(z.strictObject({ name: optional.text, namespace: optional.text })),
-    rewrite: z.optional(
+    delegate: whenGiven(() => z.strictObject({ name: optional.text, namespace: optional.text })),
+    rewrite: whenGiven(() =>
       z.strictObject({
         uri: optional.text,
         authority: optional.text,
-        uriRegexRewrite: z.optional(z.strictObject({ match: optional.text, rewrite: optional.text })),
+        uriRegexRewrite: whenGiven(() => z.strictObject({ match: optional.text, rewrite: optional.text })),
       }),
     ),
     timeout: optional.duration,
-    retries: z.optional(httpRetry()),
-    fault: z.optional(httpFaultInjection()),
-    mirror: z.optional(destination()),
-    mirrors: z.optional(z.array(z.strictObject({ destination: destination(), percentage: z.optional(percent()) }))),
+    retries: whenGiven(httpRetry),
+    fault: whenGiven(httpFaultInjection),
+    mirror: whenGiven(destination),
+    mirrors: whenGiven(() => z.array(z.strictObject({ destination: destination(), percentage: whenGiven(percent) }))),
     mirrorPercent: optional.uint32Value,
     mirror_percent: optional.uint32Value,
-    mirrorPercentage: z.optional(percent()),
-    corsPolicy: z.optional(corsPolicy()),
-    headers: z.optional(headers()),
+    mirrorPercentage: whenGiven(percent),
+    corsPolicy: whenGiven(corsPolicy),
+    headers: whenGiven(headers),
   }),
 );
 
@@ -166,13 +169,13 @@ const l4MatchAttributes = lazily(() =>
 const tlsRoute = lazily(() =>
   z.strictObject({
     match: z.array(tlsMatchAttributes()),
-    route: z.optional(z.array(routeDestination())),
+    route: whenGiven(() => z.array(routeDestination())),
   }),
 );
 const tcpRoute = lazily(() =>
   z.strictObject({
-    match: z.optional(z.array(l4MatchAttributes())),
-    route: z.optional(z.array(routeDestination())),
+    match: whenGiven(() => z.array(l4MatchAttributes())),
+    route: whenGiven(() => z.array(routeDestination())),
   }),
 );
 
@@ -181,9 +184,9 @@ export const virtualServiceSpec = lazily(() =>
   z.strictObject({
     hosts: optional.texts,
     gateways: optional.texts,
-    http: z.optional(z.array(httpRoute())),
-    tls: z.optional(z.array(tlsRoute())),
-    tcp: z.optional(z.array(tcpRoute())),
+    http: whenGiven(() => z.array(httpRoute())),
+    tls: whenGiven(() => z.array(tlsRoute())),
+    tcp: whenGiven(() => z.array(tcpRoute())),
     exportTo: optional.texts,
   }),
 );

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { lazily } from './lazily.ts';
 import { celRule, optional, port, text, textMap } from './fields.ts';
+import { whenGiven } from './when-given.ts';
 
 const PORT_NAME = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const UNIX = 'unix://';
@@ -9,7 +10,7 @@ const UNIX = 'unix://';
 export const workloadEntrySpec = lazily(() =>
   z
     .strictObject({
-      address: z.optional(
+      address: whenGiven(() =>
         text.check(
           z.maxLength(256),
           z.refine(
@@ -22,8 +23,8 @@ export const workloadEntrySpec = lazily(() =>
           ),
         ),
       ),
-      ports: z.optional(
-        z.record(z.string(), port).check(
+      ports: whenGiven(() =>
+        z.record(text, port()).check(
           z.refine((ports) => Object.keys(ports).length <= 128, celRule('outOfRange', 'has more than 128 ports')),
           z.refine(
             (ports) => Object.keys(ports).every((name) => name.length < 63 && PORT_NAME.test(name)),
@@ -31,15 +32,15 @@ export const workloadEntrySpec = lazily(() =>
           ),
         ),
       ),
-      labels: z.optional(
-        textMap.check(
+      labels: whenGiven(() =>
+        textMap().check(
           z.refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels')),
         ),
       ),
-      network: z.optional(text.check(z.maxLength(2048))),
-      locality: z.optional(text.check(z.maxLength(2048))),
+      network: whenGiven(() => text.check(z.maxLength(2048))),
+      locality: whenGiven(() => text.check(z.maxLength(2048))),
       weight: optional.uint32,
-      serviceAccount: z.optional(text.check(z.maxLength(253))),
+      serviceAccount: whenGiven(() => text.check(z.maxLength(253))),
     })
     .check(
       z.refine(

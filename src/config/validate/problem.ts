@@ -1,4 +1,4 @@
-import { ruleCodes } from './rule-codes.ts';
+import { codeOfRule, type RuleName } from './rule-codes.ts';
 
 /** One thing that Istio's API server or admission webhook says of a resource. `warning` does not reject it. */
 export interface Problem {
@@ -13,8 +13,7 @@ export interface Problem {
   readonly fix?: string;
 }
 
-/** Name of a rule in `ruleCodes`. */
-export type RuleName = keyof typeof ruleCodes;
+export type { RuleName } from './rule-codes.ts';
 
 /** Collects what the rules of one resource find. */
 export class Report {
@@ -34,8 +33,7 @@ export class Report {
   }
 
   #add(level: Problem['level'], rule: RuleName, field: string, message: string, fix: string | undefined): void {
-    const { code } = ruleCodes[rule];
-    this.problems.push({ field, level, code, message, ...(fix === undefined ? {} : { fix }) });
+    this.problems.push({ field, level, code: codeOfRule(rule), message, ...(fix === undefined ? {} : { fix }) });
   }
 }
 

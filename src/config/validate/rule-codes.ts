@@ -136,3 +136,13 @@ function rule<const Code extends string>(
 ): { readonly code: Code; readonly meaning: string } {
   return { code, meaning };
 }
+
+export type RuleName = keyof typeof ruleCodes;
+export type RuleCode = (typeof ruleCodes)[RuleName]['code'];
+
+/** Undefined for what is no name of a rule. */
+export function codeOfRule(name: RuleName): RuleCode;
+export function codeOfRule(name: string): RuleCode | undefined;
+export function codeOfRule(name: string): RuleCode | undefined {
+  return Object.hasOwn(ruleCodes, name) ? ruleCodes[name as RuleName].code : undefined;
+}
