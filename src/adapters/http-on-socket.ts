@@ -1,5 +1,5 @@
 import { toPort } from './connection-snapshot.ts';
-import { httpConnection, type NodeRequest } from './http-connection.ts';
+import { httpConnection, type HttpDestination, type NodeRequest } from './http-connection.ts';
 import { failClosed, GovernedRequest } from './http-governed.ts';
 import { governedUnder } from './http-governed-by.ts';
 import { headersOf } from './http-headers.ts';
@@ -38,10 +38,7 @@ function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): bo
   const known = recordsOf(guard).get(socket);
   const secure = known ? known.transport === 'tls' : request.protocol === 'https:';
   if (known?.path !== undefined) return true;
-  const destination = known
-    ? { host: known.connection.host, port: known.connection.port, servername: known.connection.sni ?? '' }
-    : { host: request.host, port: portOfHostHeader(request) ?? (secure ? 443 : 80) };
-  const connection = httpConnection(request, destination, secure);
+  const connection = httpConnection(request, destinationOf(guard, request, socket, secure), secure);
   if (!connection) return true;
   const governed = new GovernedRequest(guard, request, secure ? 'https' : 'http', connection, undefined);
   const verdict = guard.request(connection, secure ? 'https' : 'http');
@@ -54,7 +51,17 @@ function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): bo
   return false;
 }
 
-/** Inside a tunnel that an agent dug for itself, only the Host header still tells which port the request is for. */
+/** The other end of a tunnel, where one was dug through this socket; else where the socket was dialled to. */
+function destinationOf(guard: Guard, request: NodeRequest, socket: unknown, secure: boolean): HttpDestination {
+  const tunnel = request.method === 'CONNECT' ? undefined : recordsOf(guard).tunnelEnd(socket);
+  if (tunnel) return tunnel;
+  const known = recordsOf(guard).get(socket);
+  if (!known) return { host: request.host, port: portOfHostHeader(request) ?? (secure ? 443 : 80) };
+  const { host, port, sni = '' } = known.connection;
+  return { host, port, servername: sni };
+}
+
+/** Inside TLS in a tunnel that an agent dug for itself, only the Host header still tells which port the request is for. */
 function portOfHostHeader(request: NodeRequest): number | undefined {
   const { host } = headersOf(request);
   return typeof host === 'string' ? toPort(/:(\d+)$/.exec(host)?.[1]) : undefined;

@@ -38,13 +38,20 @@ export interface SocketRecord {
   readonly attempt?: ConnectAttempt | undefined;
 }
 
+/** Where a proxy was asked to lead a connection. */
+export interface TunnelEnd {
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where each live socket leads, as far as this guard saw it being dialled. Holds no socket alive. */
 export class SocketRecords {
   readonly #records = new WeakMap<object, SocketRecord>();
   readonly #live = new Set<WeakRef<Socket>>();
   readonly #collected = new FinalizationRegistry<WeakRef<Socket>>((ref) => this.#live.delete(ref));
 
-  readonly #tunnels = new WeakMap<object, number>();
+  readonly #tunnels = new WeakMap<object, TunnelEnd>();
   /** The handle seam is there, and this Node lets a handle be exchanged: a connection may be made below a socket. */
   exchangesHandles = false;
   #expected: { readonly host: string; readonly port: number } | undefined;
@@ -75,12 +82,13 @@ export class SocketRecords {
 
   /** A proxy was asked, and admitted, to lead this connection to an authority: `host:port`. */
   tunnelled(socket: unknown, authority: string): void {
-    const port = Number(/:(\d{1,5})$/.exec(authority)?.[1]);
-    if (typeof socket === 'object' && socket !== null && port > 0) this.#tunnels.set(socket, port);
+    const [, host, digits] = /^\[?(.*?)\]?:(\d{1,5})$/.exec(authority) ?? [];
+    const port = Number(digits);
+    if (typeof socket === 'object' && socket !== null && host && port > 0) this.#tunnels.set(socket, { host, port });
   }
 
-  /** The port at the other end of the tunnel that a CONNECT request dug through this connection. */
-  tunnelPort(socket: unknown): number | undefined {
+  /** The other end of the tunnel that a CONNECT request dug through this connection. */
+  tunnelEnd(socket: unknown): TunnelEnd | undefined {
     return typeof socket === 'object' && socket !== null ? this.#tunnels.get(socket) : undefined;
   }
 

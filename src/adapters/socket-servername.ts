@@ -28,7 +28,7 @@ function refuseForeign(guard: Guard, socket: TLSSocket, name: string): void {
     const parent = (socket as unknown as { _parent?: Socket | null })._parent ?? undefined;
     const record = own ?? recordsOf(guard).get(parent);
     if (!record || record.path !== undefined || record.connection.sni === name) return;
-    if (isTunnelled(guard, record, recordsOf(guard).tunnelPort(parent), name)) return;
+    if (isTunnelled(guard, record, recordsOf(guard).tunnelEnd(parent)?.port, name)) return;
     // The request seam decided this connection with its own view of the server name.
     if (own && own.connection.request === undefined && own.connection.protocol !== undefined) return;
     const live = own ? socket : parent;
