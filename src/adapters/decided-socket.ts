@@ -100,8 +100,16 @@ export function readDecided(
 /** What keeps pooled connections of different targets apart; empty when dialled as the application said. */
 export function poolKeyOf(decided: DecidedSocket | undefined): string {
   if (!decided) return '';
-  const retry = decided.retry ? `:retry ${JSON.stringify(decided.retry.policy)}` : '';
-  if (decided.target) return `:${decided.target.key}${retry}`;
+  let key = poolKeys.get(decided);
+  if (key === undefined) poolKeys.set(decided, (key = makePoolKey(decided)));
+  return key;
+}
+
+const poolKeys = new WeakMap<DecidedSocket, string>();
+
+function makePoolKey({ retry: tries, target, address }: DecidedSocket): string {
+  const retry = tries ? `:retry ${JSON.stringify(tries.policy)}` : '';
+  if (target) return `:${target.key}${retry}`;
   if (retry) return retry;
-  return decided.address === undefined ? '' : `:${decided.address}`;
+  return address === undefined ? '' : `:${address}`;
 }

@@ -5,17 +5,19 @@ import { failClosed, GovernedRequest } from './http-governed.ts';
 import { governedUnder } from './http-governed-by.ts';
 import { HttpPassages, withMark, type HttpPassage } from './http-passages.ts';
 import type { HttpPools } from './http-pools.ts';
-import { CALL_OPTIONS, type CallOptions, type Guard, type RequestVerdict, type SeamName } from './seam.ts';
+import type { HttpWatch } from './http-watch.ts';
+import { CALL_OPTIONS, type CallOptions, type RequestVerdict, type SeamName } from './seam.ts';
 import { dialledAddress } from './socket-lookup.ts';
 
 type Options = Record<PropertyKey, unknown>;
 type AddRequest = NodeAgent['addRequest'];
 
 /** Where nearly all requests are decided: when they are handed to their agent, before any socket exists. */
-export function governAddRequest(guard: Guard, pools: HttpPools, original: AddRequest): AddRequest {
+export function governAddRequest(watch: HttpWatch, pools: HttpPools, original: AddRequest): AddRequest {
+  const { guard } = watch;
   const passages = new HttpPassages(guard, pools);
   return function addRequest(this: NodeAgent, request, options, ...legacy) {
-    if (!guard.active || governedUnder(request, guard) !== undefined) {
+    if (watch.released || !guard.active || governedUnder(request, guard) !== undefined) {
       original.call(this, request, options, ...legacy);
       return;
     }
@@ -23,38 +25,38 @@ export function governAddRequest(guard: Guard, pools: HttpPools, original: AddRe
     try {
       pools.seen(this);
       const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
-      marked = passWith(passages.find(this, request, fields), guard, request, fields);
+      marked = passWith(passages.find(this, request, fields), watch, request, fields);
     } catch (error) {
-      if (guard.seamFailed('http', error)) failClosed(guard, request, error);
+      if (guard.seamFailed('http', error)) failClosed(watch, request, error);
       else original.call(this, request, options, ...legacy);
       return;
     }
     if (marked !== undefined) original.call(this, request, marked);
-    else decideAnew({ guard, pools, passages, agent: this }, request, original, [options, ...legacy]);
+    else decideAnew({ watch, pools, passages, agent: this }, request, original, [options, ...legacy]);
   };
 }
 
 /** By its passage a request goes on at once. */
 function passWith(
   passage: HttpPassage | undefined,
-  guard: Guard,
+  watch: HttpWatch,
   request: NodeRequest,
   options: Options,
 ): Options | undefined {
   if (passage === undefined) return undefined;
   const seam = request.protocol === 'https:' ? 'https' : 'http';
   const call = options[CALL_OPTIONS] as CallOptions | undefined;
-  new GovernedRequest(guard, request, seam, undefined, call, passage).pass(passage);
+  new GovernedRequest(watch, request, seam, undefined, call, passage).pass(passage);
   return withMark(options, passage.mark);
 }
 
 function decideAnew(
-  agentParts: Pick<AgentCall, 'guard' | 'pools' | 'passages' | 'agent'>,
+  agentParts: Pick<AgentCall, 'watch' | 'pools' | 'passages' | 'agent'>,
   request: NodeRequest,
   original: AddRequest,
   [options, ...legacy]: readonly unknown[],
 ): void {
-  const { guard, agent } = agentParts;
+  const { watch, agent } = agentParts;
   let forwarded = false;
   try {
     const fields = typeof options === 'string' ? legacyOptions(options, legacy) : (options as Options);
@@ -66,7 +68,7 @@ function decideAnew(
   } catch (error) {
     // Node's own complaint, or that of the application's agent: thrown on as it would have been.
     if (forwarded) throw error;
-    if (guard.seamFailed('http', error)) failClosed(guard, request, error);
+    if (watch.guard.seamFailed('http', error)) failClosed(watch, request, error);
     else original.call(agent, request, options, ...legacy);
   }
 }
@@ -77,7 +79,7 @@ function legacyOptions(host: string, [port, localAddress]: readonly unknown[]): 
 }
 
 interface AgentCall {
-  readonly guard: Guard;
+  readonly watch: HttpWatch;
   readonly pools: HttpPools;
   readonly passages: HttpPassages;
   readonly agent: NodeAgent;
@@ -105,9 +107,10 @@ function decideRequest(call: AgentCall): void {
 
 /** Asks, and carries the answer out; when the address has to be known first, resolves and asks again. */
 function ask(call: AgentCall, seam: SeamName, connection: Connection & { host: string }): void {
-  const { guard, request, options } = call;
+  const { watch, request, options } = call;
+  const { guard } = watch;
   const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
-  const governed = new GovernedRequest(guard, request, seam, connection, wishes);
+  const governed = new GovernedRequest(watch, request, seam, connection, wishes);
   const verdict = guard.request(connection, seam, wishes);
   if (verdict.kind === 'proceed') {
     call.passages.learn(call.agent, options, connection, verdict.plan);
@@ -177,11 +180,11 @@ function finishDestroyed(request: NodeRequest): void {
   http.ClientRequest.prototype.onSocket.call(request, null as never);
 }
 
-function decideUnix({ guard, request, options, forward }: AgentCall, path: string): void {
-  const verdict = guard.unixSocket(path, 'unix');
+function decideUnix({ watch, request, options, forward }: AgentCall, path: string): void {
+  const verdict = watch.guard.unixSocket(path, 'unix');
   if (verdict.kind !== 'fail') {
     forward(options);
     return;
   }
-  new GovernedRequest(guard, request, 'unix', { host: path, port: 0 }, undefined).settle(verdict);
+  new GovernedRequest(watch, request, 'unix', { host: path, port: 0 }, undefined).settle(verdict);
 }

@@ -11,7 +11,7 @@ import type { HttpPassage } from './http-passages.ts';
 import { countBody } from './http-request-body.ts';
 import { rewriteResponse } from './http-response.ts';
 import { RequestTimeout } from './http-timeout.ts';
-import { watchRequest } from './http-watch.ts';
+import type { HttpWatch } from './http-watch.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
 import { failingSocket } from './socket-failure.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, SeamName } from './seam.ts';
@@ -19,6 +19,7 @@ import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, SeamNam
 /** One HTTP/1 request under one guard: what was decided, and what is still to be done to it. */
 export class GovernedRequest {
   readonly guard: Guard;
+  readonly watch: HttpWatch;
   readonly request: NodeRequest;
   readonly seam: SeamName;
   readonly call: CallOptions | undefined;
@@ -27,6 +28,8 @@ export class GovernedRequest {
   exchange: Exchange | undefined = undefined;
   /** The request was answered here: a socket that arrives later is not for it. */
   settled = false;
+  /** Its events are heard, until it is closed. */
+  watched = false;
   /** The connection that it got, as far as it is watched. */
   socket: Socket | undefined = undefined;
   /** Under another guard that decided it afterwards. */
@@ -38,14 +41,15 @@ export class GovernedRequest {
 
   /** `connection`: what was asked for, unless the request goes by a passage. */
   constructor(
-    guard: Guard,
+    watch: HttpWatch,
     request: NodeRequest,
     seam: SeamName,
     connection: Connection | undefined,
     call: CallOptions | undefined,
     passage?: HttpPassage,
   ) {
-    this.guard = guard;
+    this.guard = watch.guard;
+    this.watch = watch;
     this.request = request;
     this.seam = seam;
     this.call = call;
@@ -67,13 +71,18 @@ export class GovernedRequest {
     if (this.exchange) this.#watch(this.exchange);
   }
 
+  /** What was decided for its destination held for it to the end, and it had its answer. */
+  wentByPassage(): boolean {
+    return this.exchange?.connection === this.#connection && this.exchange?.responseFlags === '';
+  }
+
   /** The request goes on. What changes it is done when its head is rendered, for headers may still be set. */
   proceed(plan: RequestPlan, exchange: Exchange | undefined): void {
     this.plan = plan;
     if (exchange && this.exchange !== exchange) {
       this.exchange = exchange;
       this.#watch(exchange);
-    } else if (plan.responseHeaders.length > 0 || plan.timeoutMs !== undefined) watchRequest(this.request);
+    } else if (plan.responseHeaders.length > 0 || plan.timeoutMs !== undefined) this.watch.add(this);
     if (plan.timeoutMs !== undefined) {
       this.#timeout = new RequestTimeout(this, plan.timeoutMs);
       this.#timeout.arm();
@@ -85,7 +94,7 @@ export class GovernedRequest {
 
   #watch(exchange: Exchange): void {
     exchange.protocol = 'HTTP/1.1';
-    watchRequest(this.request);
+    this.watch.add(this);
     countBody(this.request, exchange);
   }
 
@@ -97,7 +106,7 @@ export class GovernedRequest {
     if (verdict.exchange) {
       verdict.exchange.protocol = 'HTTP/1.1';
       this.exchange = verdict.exchange;
-      watchRequest(request);
+      this.watch.add(this);
     }
     const delayMs = verdict.delayMs ?? 0;
     const socket =
@@ -227,10 +236,11 @@ function changesHead(plan: RequestPlan): boolean {
 }
 
 /** Something in this package broke: the request does not go out. */
-export function failClosed(guard: Guard, request: NodeRequest, cause: unknown): void {
+export function failClosed(watch: HttpWatch, request: NodeRequest, cause: unknown): void {
+  const { guard } = watch;
   const governed = governedUnder(request, guard);
   const error = guard.internalError(cause);
-  (governed ?? new GovernedRequest(guard, request, 'http', { host: 'localhost', port: 1 }, undefined)).settle({
+  (governed ?? new GovernedRequest(watch, request, 'http', { host: 'localhost', port: 1 }, undefined)).settle({
     kind: 'fail',
     error,
   });

@@ -1,11 +1,15 @@
 import type { NodeRequest } from './http-connection.ts';
 import { firstGoverned } from './http-governed-by.ts';
 import type { GovernedRequest } from './http-governed.ts';
+import type { PatchRegistry } from './patch-registry.ts';
 
 /** Rendering the head is the last moment to look at it, and the moment to change it. */
-export function governHead(original: NodeRequest['_implicitHeader']): NodeRequest['_implicitHeader'] {
+export function governHead(
+  original: NodeRequest['_implicitHeader'],
+  patches: PatchRegistry,
+): NodeRequest['_implicitHeader'] {
   return function _implicitHeader(this: NodeRequest): void {
-    const governed = firstGoverned(this);
+    const governed = patches.released ? undefined : firstGoverned(this);
     if (governed === undefined) original.call(this);
     else render(governed, this, original);
   };
@@ -23,7 +27,7 @@ function render(
 }
 
 /** Without the patch of the prototype, the same on one request. */
-export function renderUnderGuard(request: NodeRequest): void {
-  const wrapped = governHead((request as { _implicitHeader: () => void })._implicitHeader);
+export function renderUnderGuard(request: NodeRequest, patches: PatchRegistry): void {
+  const wrapped = governHead((request as { _implicitHeader: () => void })._implicitHeader, patches);
   Object.defineProperty(request, '_implicitHeader', { value: wrapped, writable: true, configurable: true });
 }

@@ -3,14 +3,19 @@ import { httpConnection, type HttpDestination, type NodeRequest } from './http-c
 import { failClosed, GovernedRequest } from './http-governed.ts';
 import { governedUnder } from './http-governed-by.ts';
 import { headersOf } from './http-headers.ts';
+import type { HttpWatch } from './http-watch.ts';
 import { LocalReplySocket } from './local-reply.ts';
-import type { Guard } from './seam.ts';
 import { isFailingSocket } from './socket-failure.ts';
 import { recordsOf } from './socket-records.ts';
 
 /** The catch-all: requests without an agent, and agents with an `addRequest` of their own (ws, duck-typed agents). */
-export function governOnSocket(guard: Guard, original: NodeRequest['onSocket']): NodeRequest['onSocket'] {
+export function governOnSocket(watch: HttpWatch, original: NodeRequest['onSocket']): NodeRequest['onSocket'] {
+  const { guard } = watch;
   return function onSocket(this: NodeRequest, socket: unknown, error?: Error | null): void {
+    if (watch.released) {
+      original.call(this, socket, error);
+      return;
+    }
     const mine = governedUnder(this, guard);
     if (mine?.settled && !ownSocket(socket)) {
       discard(socket);
@@ -22,25 +27,26 @@ export function governOnSocket(guard: Guard, original: NodeRequest['onSocket']):
       return;
     }
     try {
-      if (decideOnSocket(guard, this, socket)) original.call(this, socket, error);
+      if (decideOnSocket(watch, this, socket)) original.call(this, socket, error);
       else discard(socket);
     } catch (failure) {
       if (guard.seamFailed('http', failure)) {
         discard(socket);
-        failClosed(guard, this, failure);
+        failClosed(watch, this, failure);
       } else original.call(this, socket, error);
     }
   };
 }
 
 /** The request's own socket, made by the application or its agent: it can be refused, but no longer routed. */
-function decideOnSocket(guard: Guard, request: NodeRequest, socket: unknown): boolean {
+function decideOnSocket(watch: HttpWatch, request: NodeRequest, socket: unknown): boolean {
+  const { guard } = watch;
   const known = recordsOf(guard).get(socket);
   const secure = known ? known.transport === 'tls' : request.protocol === 'https:';
   if (known?.path !== undefined) return true;
   const connection = httpConnection(request, destinationOf(guard, request, socket, secure), secure);
   if (!connection) return true;
-  const governed = new GovernedRequest(guard, request, secure ? 'https' : 'http', connection, undefined);
+  const governed = new GovernedRequest(watch, request, secure ? 'https' : 'http', connection, undefined);
   const verdict = guard.request(connection, secure ? 'https' : 'http');
   if (verdict.kind === 'resolve') return true;
   if (verdict.kind === 'proceed') {

@@ -3,7 +3,7 @@ import type { Connection } from '../core/model/connection.ts';
 import type { RequestPlan } from '../upstream/request-plan.ts';
 import type { RetryState } from '../upstream/retry.ts';
 import { retryNeeds } from '../upstream/retry-conditions.ts';
-import { decidedSocket, type DecidedSocket } from './decided-socket.ts';
+import { decidedSocket, poolKeyOf, type DecidedSocket } from './decided-socket.ts';
 import type { NodeAgent, NodeRequest } from './http-connection.ts';
 import { governedBy } from './http-governed-by.ts';
 import type { Guard } from './seam.ts';
@@ -19,9 +19,12 @@ export class HttpPools {
   readonly #ofPlans = new WeakMap<RequestPlan, DecidedSocket>();
   readonly #agents = new Set<WeakRef<NodeAgent>>();
   readonly #known = new WeakSet<NodeAgent>();
+  #whenKeyed: (() => void) | undefined;
 
-  constructor(guard: Guard) {
+  /** `whenKeyed`: called once, before the first connection that must be kept apart from others to the same host and port. */
+  constructor(guard: Guard, whenKeyed: () => void) {
     this.#guard = guard;
+    this.#whenKeyed = whenKeyed;
     guard.onUpdate(() => this.#closeDenied());
   }
 
@@ -76,6 +79,10 @@ export class HttpPools {
       ...(needs?.answers ? { retry } : needs?.connects ? { connectRetry: retry } : {}),
     } as DecidedSocket);
     this.#marks.set(key, mark);
+    if (poolKeyOf(mark) !== '') {
+      this.#whenKeyed?.();
+      this.#whenKeyed = undefined;
+    }
     return mark;
   }
 

@@ -1,50 +1,100 @@
 import { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
-import { noteEnd, noteError, noteSocket } from './http-exchange.ts';
+import { noteEnd, noteError, noteShared, noteSocket } from './http-exchange.ts';
 import { firstGoverned } from './http-governed-by.ts';
 import type { GovernedRequest } from './http-governed.ts';
+import { PatchRegistry } from './patch-registry.ts';
+import type { Guard } from './seam.ts';
 
 type Emit = (this: NodeRequest, event: string | symbol, ...args: unknown[]) => boolean;
+type Push = (this: IncomingMessage & { req?: NodeRequest }, chunk: unknown, encoding?: BufferEncoding) => boolean;
+
+/** The hooks of this process: in place from the first request that is watched until nobody governs and the last is closed. */
+let hooks: PatchRegistry | undefined;
+/** Watches that govern, and requests that are not closed yet. */
+let holders = 0;
+
+function release(): void {
+  holders -= 1;
+  if (holders > 0) return;
+  hooks?.restore();
+  hooks = undefined;
+}
 
 /**
- * Hears what a request tells, before its listeners do. There are no listeners for it: those would change what Node does (an
+ * Hears what requests tell, before their listeners do. There are no listeners for it: those would change what Node does (an
  * `error` listener swallows an uncaught error, a `response` listener keeps Node from dumping the body), would be counted, and
- * would cost more.
+ * would cost more, as would a function of its own on each request.
  */
-export function watchRequest(request: NodeRequest): void {
-  const { emit } = request as unknown as { emit: Emit };
-  if (emit === emitWatched || watched.has(emit)) return;
-  const isInherited = emit === (ClientRequest.prototype as unknown as { emit: Emit }).emit;
-  Object.defineProperty(request, 'emit', isInherited ? WATCHED : hidden(watchedFrom(emit)));
+export class HttpWatch {
+  readonly guard: Guard;
+  readonly #patches: PatchRegistry;
+  #holds = false;
+
+  private constructor(guard: Guard, patches: PatchRegistry) {
+    this.guard = guard;
+    this.#patches = patches;
+    patches.onRestore(() => {
+      if (this.#holds) release();
+      this.#holds = false;
+    });
+  }
+
+  /** One for all that is put into Node together. */
+  static of(guard: Guard, patches: PatchRegistry): HttpWatch {
+    let watch = watches.get(patches);
+    if (watch === undefined) watches.set(patches, (watch = new HttpWatch(guard, patches)));
+    return watch;
+  }
+
+  /** Whoever governs no longer does: requests go on as Node would have them. */
+  get released(): boolean {
+    return this.#patches.released;
+  }
+
+  /** This request is watched from now on, until it is closed. */
+  add(governed: GovernedRequest): void {
+    if (governed.watched) return;
+    governed.watched = true;
+    holders += 1;
+    if (this.#holds || this.released) return;
+    this.#holds = true;
+    holders += 1;
+    hooks ??= place(new PatchRegistry());
+  }
 }
 
-const emitWatched: Emit = function emit(event, ...args) {
-  hear(this, event, args[0]);
-  return ClientRequest.prototype.emit.call(this, event, ...args);
-};
+const watches = new WeakMap<PatchRegistry, HttpWatch>();
 
-const watched = new WeakSet<Emit>();
-
-/** Somebody else put a function of his own there: it goes on being called. */
-function watchedFrom(emit: Emit): Emit {
-  const own: Emit = function (event, ...args) {
-    hear(this, event, args[0]);
-    return emit.call(this, event, ...args);
-  };
-  watched.add(own);
-  return own;
+function place(patches: PatchRegistry): PatchRegistry {
+  patches.replace<Emit>(ClientRequest.prototype, 'emit', (original) => {
+    const emitBelow = below(ClientRequest.prototype, 'emit', original);
+    return function emit(event, ...args) {
+      hear(this, event, args[0]);
+      return emitBelow().call(this, event, ...args);
+    };
+  });
+  patches.replace<Push>(IncomingMessage.prototype, 'push', (original) => {
+    const pushBelow = below(IncomingMessage.prototype, 'push', original);
+    return function push(chunk, encoding) {
+      if (chunk !== null && this.req !== undefined) count(this.req, chunk, encoding);
+      return pushBelow().call(this, chunk, encoding);
+    };
+  });
+  return patches;
 }
 
-/** Not enumerable: what an application lists of a request is what Node put there. */
-function hidden(value: Emit | Push): PropertyDescriptor {
-  return { value, writable: true, configurable: true, enumerable: false };
+/** What is inherited is looked up at each call: others may replace it later. */
+function below<F>(prototype: object, name: string, original: F): () => F {
+  if (Object.hasOwn(prototype, name)) return () => original;
+  const parent = Object.getPrototypeOf(prototype) as Record<string, F>;
+  return () => parent[name] as F;
 }
-
-const WATCHED = hidden(emitWatched);
 
 function hear(request: NodeRequest, event: string | symbol, subject: unknown): void {
   for (let governed = firstGoverned(request); governed !== undefined; governed = governed.next) {
+    if (!governed.watched) continue;
     try {
       note(governed, request, event, subject);
     } catch (error) {
@@ -54,25 +104,25 @@ function hear(request: NodeRequest, event: string | symbol, subject: unknown): v
 }
 
 function note(governed: GovernedRequest, request: NodeRequest, event: string | symbol, subject: unknown): void {
-  if (event === 'response') {
-    const response = subject as IncomingMessage;
-    governed.onResponse(response);
-    if (governed.exchange !== undefined) countResponse(response);
-  } else if (event === 'upgrade') governed.onResponse(subject as IncomingMessage);
   const { exchange } = governed;
-  if (exchange === undefined) return;
   switch (event) {
+    case 'response':
+    case 'upgrade':
+      governed.onResponse(subject as IncomingMessage);
+      break;
     case 'socket':
       governed.socket = subject as Socket;
-      noteSocket(exchange, governed.socket);
+      if (exchange !== undefined) noteSocket(exchange, governed.socket);
       break;
     case 'finish':
-      exchange.requestSentAt = performance.now();
+      if (exchange !== undefined) exchange.requestSentAt = performance.now();
       break;
     case 'error':
-      noteError(exchange, subject as Error, request);
+      if (exchange !== undefined) noteError(exchange, subject as Error, request);
       break;
     case 'close':
+      governed.watched = false;
+      release();
       over(governed, request);
   }
 }
@@ -83,45 +133,23 @@ function over(governed: GovernedRequest, request: NodeRequest): void {
   if (exchange === undefined) return;
   const end = (): void => {
     noteEnd(exchange, request, socket);
+    const { passage } = governed;
+    if (socket !== undefined && passage !== undefined && governed.wentByPassage())
+      noteShared(exchange, socket, passage);
     guard.ended(exchange);
   };
   if (request.upgradeOrConnect && socket && !socket.destroyed) socket.once('close', end);
   else end();
 }
 
-type Push = (this: IncomingMessage, chunk: unknown, encoding?: BufferEncoding) => boolean;
-
-/** From now on the bytes of the body are counted, as they arrive. */
-function countResponse(response: IncomingMessage): void {
-  const { push } = response as unknown as { push: Push };
-  if (push === pushCounted || counting.has(push)) return;
-  const isInherited = push === (IncomingMessage.prototype as unknown as { push: Push }).push;
-  Object.defineProperty(response, 'push', isInherited ? COUNTED : hidden(countedFrom(push)));
-}
-
-const pushCounted: Push = function (chunk, encoding) {
-  count(this, chunk, encoding);
-  return IncomingMessage.prototype.push.call(this, chunk, encoding);
-};
-
-const COUNTED = hidden(pushCounted);
-
-const counting = new WeakSet<Push>();
-
-function countedFrom(push: Push): Push {
-  const own: Push = function (chunk, encoding) {
-    count(this, chunk, encoding);
-    return push.call(this, chunk, encoding);
-  };
-  counting.add(own);
-  return own;
-}
-
-function count(response: IncomingMessage, chunk: unknown, encoding: BufferEncoding | undefined): void {
-  const { req } = response as IncomingMessage & { req?: NodeRequest };
-  if (chunk === null || req === undefined) return;
-  const bytes =
-    chunk instanceof Uint8Array ? chunk.byteLength : typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : 0;
-  for (let governed = firstGoverned(req); governed !== undefined; governed = governed.next)
-    if (governed.exchange !== undefined) governed.exchange.bytesSent += bytes;
+/** The bytes of a response's body are counted as they arrive. */
+function count(request: NodeRequest, chunk: unknown, encoding: BufferEncoding | undefined): void {
+  for (let governed = firstGoverned(request); governed !== undefined; governed = governed.next)
+    if (governed.exchange !== undefined && governed.watched)
+      governed.exchange.bytesSent +=
+        chunk instanceof Uint8Array
+          ? chunk.byteLength
+          : typeof chunk === 'string'
+            ? Buffer.byteLength(chunk, encoding)
+            : 0;
 }

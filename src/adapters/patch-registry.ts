@@ -26,20 +26,32 @@ export class PatchRegistry {
    * code which looks at them sees no difference. False when there is no function to wrap.
    */
   wrap<F extends Function>(owner: object, key: PropertyKey, wrap: (original: F) => F): boolean {
+    return this.replace<F>(owner, key, (original) => {
+      const wrapped = wrap(original);
+      const isReleased = (): boolean => this.#released;
+      return function (this: unknown, ...args: unknown[]): unknown {
+        return Reflect.apply(isReleased() ? original : wrapped, this, args);
+      } as unknown as F;
+    });
+  }
+
+  /** The same, for what runs with every request: what `make` gives is called itself, and has to look at {@link released}. */
+  replace<F extends Function>(owner: object, key: PropertyKey, make: (original: F) => F): boolean {
     const descriptor = descriptorOf(owner, key);
     if (typeof descriptor?.value !== 'function') return false;
     const original = descriptor.value as F;
-    const wrapped = wrap(original);
-    const isReleased = (): boolean => this.#released;
-    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-      return Reflect.apply(isReleased() ? original : wrapped, this, args);
-    } as unknown as F;
+    const wrapper = make(original);
     copyIdentity(original, wrapper);
     const own = Object.getOwnPropertyDescriptor(owner, key);
     if (own?.configurable === false && own.writable !== true) return false;
     Object.defineProperty(owner, key, { ...descriptor, value: wrapper });
     this.#patches.push({ owner, key, original: own, wrapper });
     return true;
+  }
+
+  /** Everything was put back: whoever still calls a wrapper means the original. */
+  get released(): boolean {
+    return this.#released;
   }
 
   /** What else has to be taken back, beside wrapped functions. */
