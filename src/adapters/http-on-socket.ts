@@ -5,6 +5,7 @@ import { governedUnder } from './http-governed-by.ts';
 import { headersOf } from './http-headers.ts';
 import type { HttpWatch } from './http-watch.ts';
 import { LocalReplySocket } from './local-reply.ts';
+import type { Guard } from './seam.ts';
 import { isFailingSocket } from './socket-failure.ts';
 import { recordsOf } from './socket-records.ts';
 

@@ -1,5 +1,6 @@
-import { ClientRequest, IncomingMessage } from 'node:http';
+import { ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { NodeRequest } from './http-connection.ts';
 import { noteEnd, noteError, noteShared, noteSocket } from './http-exchange.ts';
 import { firstGoverned } from './http-governed-by.ts';
@@ -68,28 +69,24 @@ export class HttpWatch {
 const watches = new WeakMap<PatchRegistry, HttpWatch>();
 
 function place(patches: PatchRegistry): PatchRegistry {
+  // What is inherited is looked up at each call: others may replace it later.
+  const ownEmit = Object.hasOwn(ClientRequest.prototype, 'emit');
+  const inherited = OutgoingMessage.prototype as unknown as { readonly emit: Emit };
   patches.replace<Emit>(ClientRequest.prototype, 'emit', (original) => {
-    const emitBelow = below(ClientRequest.prototype, 'emit', original);
     return function emit(event, ...args) {
       hear(this, event, args[0]);
-      return emitBelow().call(this, event, ...args);
+      return (ownEmit ? original : inherited.emit).call(this, event, ...args);
     };
   });
+  const ownPush = Object.hasOwn(IncomingMessage.prototype, 'push');
+  const readable = Readable.prototype as unknown as { readonly push: Push };
   patches.replace<Push>(IncomingMessage.prototype, 'push', (original) => {
-    const pushBelow = below(IncomingMessage.prototype, 'push', original);
     return function push(chunk, encoding) {
       if (chunk !== null && this.req !== undefined) count(this.req, chunk, encoding);
-      return pushBelow().call(this, chunk, encoding);
+      return (ownPush ? original : readable.push).call(this, chunk, encoding);
     };
   });
   return patches;
-}
-
-/** What is inherited is looked up at each call: others may replace it later. */
-function below<F>(prototype: object, name: string, original: F): () => F {
-  if (Object.hasOwn(prototype, name)) return () => original;
-  const parent = Object.getPrototypeOf(prototype) as Record<string, F>;
-  return () => parent[name] as F;
 }
 
 function hear(request: NodeRequest, event: string | symbol, subject: unknown): void {

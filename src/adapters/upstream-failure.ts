@@ -53,7 +53,7 @@ export function noteClientGone(exchange: Exchange, stream: 'stream' | 'connectio
 
 /** Whether it was said already why nothing, or no whole answer, came back. */
 export function isFailureNoted({ responseFlags }: Exchange): boolean {
-  return /\b(UF|UH|UC|UR|UT|UPE|DC|DR)\b/.test(responseFlags);
+  return responseFlags !== '' && /\b(UF|UH|UC|UR|UT|UPE|DC|DR)\b/.test(responseFlags);
 }
 
 /** The kernel's words for why a connection did not come about (strerror), as Envoy prints them. */
