@@ -5,6 +5,7 @@ import type {
   ConnectionVerdict,
   Exchange,
   SeamName,
+  SessionRetry,
 } from './adapters/seam.ts';
 import type { LearnedNames } from './adapters/learned-names.ts';
 import { resetError } from './adapters/socket-failure.ts';
@@ -18,9 +19,10 @@ import { isHeldBack, isLocalName } from './upstream/address-guard.ts';
 import { overflowError, type ClusterLimits } from './upstream/cluster-limits.ts';
 import { deniedError, denyDecision, type Denials } from './upstream/denial.ts';
 import type { EndpointHealth } from './upstream/endpoint-health.ts';
-import { drawDestination, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
+import { drawDestination, nextTargetOf, pickEndpoint, targetOf } from './upstream/pick-destination.ts';
 import { needsEndpoint } from './upstream/plan-request.ts';
 import type { UpstreamTarget } from './upstream/request-plan.ts';
+import { retryNeeds } from './upstream/retry-conditions.ts';
 import { isListedSocket } from './upstream/unix-sockets.ts';
 
 /** What the answers for requests and for connections have in common. */
@@ -93,20 +95,19 @@ export class EgressConnections {
     const full = this.#tcpOverflow(connection, forward, exchange);
     if (full) return full;
     const { seenAs, destinations, idleTimeoutMs } = forward;
-    if (forward.action === 'allow')
-      return proceed(
-        decision,
-        destinations[0]?.upstream,
-        exchange,
-        undefined,
-        seenAs === 'http' ? undefined : idleTimeoutMs,
-      );
     const random = this.#options.random ?? Math.random;
+    const maySession = seenAs === 'http' || connection.transport === 'tls';
+    const retry = maySession ? (): SessionRetry | undefined => this.#sessionRetry(connection, random) : undefined;
+    if (forward.action === 'allow') {
+      const idleMs = seenAs === 'http' ? undefined : idleTimeoutMs;
+      return proceed(decision, destinations[0]?.upstream, exchange, undefined, idleMs, undefined, retry);
+    }
     if (seenAs === 'http') {
       const anyOfThem = (): UpstreamTarget | undefined => this.#targetOfRoute(forward, connection, random);
       const upstream = destinations[0]?.upstream;
-      if (leadsToService(forward, connection)) return proceed(decision, upstream, exchange, anyOfThem());
-      return proceed(decision, upstream, exchange, undefined, undefined, anyOfThem);
+      if (leadsToService(forward, connection))
+        return proceed(decision, upstream, exchange, anyOfThem(), undefined, undefined, retry);
+      return proceed(decision, upstream, exchange, undefined, undefined, anyOfThem, retry);
     }
     const destination = drawDestination(destinations, random);
     const upstream = destination?.upstream;
@@ -120,7 +121,7 @@ export class EgressConnections {
     }
     const target = targetOf(upstream, endpoint, connection, undefined, forward.tunnel);
     if (exchange) exchange.destination = destination;
-    return proceed(decision, upstream, exchange, target, idleTimeoutMs);
+    return proceed(decision, upstream, exchange, target, idleTimeoutMs, undefined, retry);
   }
 
   /** HTTP is routed request by request; a connection whose requests nobody has announced is dialled to one destination. */
@@ -134,6 +135,23 @@ export class EgressConnections {
     const endpoint = pickEndpoint(upstream, this.#health, random);
     if (!endpoint && needsEndpoint(upstream)) return undefined;
     return targetOf(upstream, endpoint, connection, connection.host, tunnel);
+  }
+
+  /** Sessions are dialled before there is a request: they go by the retries that a request without further facts has. */
+  #sessionRetry(connection: Connection, random: () => number): SessionRetry | undefined {
+    const scheme = connection.transport === 'tls' ? 'https' : 'http';
+    const request = { method: 'GET', path: '/', scheme, headers: {} };
+    const decision = this.#policy.decideRequest({ ...connection, protocol: 'http2', request });
+    if (decision.action === 'deny') return undefined;
+    const forward = decision.action === 'timeout' ? decision.then : decision;
+    const { retries: policy, tunnel, action } = forward;
+    const cluster = forward.destinations[0]?.upstream;
+    if (!policy || !cluster || !retryNeeds(policy).connects) return undefined;
+    const nextTarget: SessionRetry['nextTarget'] = (tried) => {
+      const next = { connection, name: connection.host, tunnel, random, state: this.#health };
+      return action === 'route' ? nextTargetOf(tried[0]?.cluster ?? cluster, tried, next) : undefined;
+    };
+    return { policy, cluster, nextTarget };
   }
 
   /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */
@@ -204,6 +222,7 @@ function proceed(
   target?: UpstreamTarget,
   idleTimeoutMs?: number,
   sessionTarget?: () => UpstreamTarget | undefined,
+  sessionRetry?: () => SessionRetry | undefined,
 ): ConnectionVerdict {
   const verdict: Mutable<Extract<ConnectionVerdict, { kind: 'proceed' }>> = { kind: 'proceed', decision };
   if (upstream) verdict.connectTimeoutMs = upstream.connectTimeoutMs;
@@ -214,6 +233,7 @@ function proceed(
   if (target) verdict.target = target;
   if (idleTimeoutMs !== undefined) verdict.idleTimeoutMs = idleTimeoutMs;
   if (sessionTarget) verdict.sessionTarget = sessionTarget;
+  if (sessionRetry) verdict.sessionRetry = sessionRetry;
   return verdict;
 }
 

@@ -3,7 +3,7 @@ import type { LocalReply } from '../core/model/decision.ts';
 import { EgressTimeoutError } from '../errors.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 import { RetryState, type TryOutcome } from '../upstream/retry.ts';
-import { isGrpc, type StreamConnection } from './http2-connection.ts';
+import { isGrpc, recordOfSession, type StreamConnection } from './http2-connection.ts';
 import { observeStream, outcomeOfHead, outcomeOfStream } from './http2-exchange.ts';
 import { changeInPlace, rewritten, toStreamHeaders, withAuthorityOf, type RequestHeaders } from './http2-headers.ts';
 import { mirrorStream, type RequestOn, type StreamCopy } from './http2-mirror.ts';
@@ -45,6 +45,8 @@ export class GovernedStream {
   #copies: readonly StreamCopy[] | undefined;
   readonly #tried: UpstreamTarget[] = [];
   #tries = 0;
+  /** A connection that does not come about is this stream's to try again. */
+  #connects = true;
   #responded = false;
   #deadline: NodeJS.Timeout | undefined;
   #tryClock: NodeJS.Timeout | undefined;
@@ -124,6 +126,8 @@ export class GovernedStream {
     const one = request(carrier, toStreamHeaders(head, headers), { ...kept, endStream });
     sessions.carries(session, carrier, one);
     this.#tries += 1;
+    // Whose connection is tried again by itself, as HTTP/1's is, has come to its end when it fails.
+    this.#connects = carrier !== session || !recordOfSession(this.#call.guard, session)?.attempt?.redial;
     if (target) this.#tried.push(target);
     this.#watch(one);
     this.stream.carry(one);
@@ -145,7 +149,8 @@ export class GovernedStream {
     one.on('close', () => {
       if (!live()) return;
       const outcome = this.#responded ? undefined : outcomeOfStream(one.rstCode, failure);
-      if (outcome === undefined || !this.#again(outcome)) this.stream.carrierClosed(one, failure);
+      const isOver = outcome === undefined || (outcome.kind === 'connect-failure' && !this.#connects);
+      if (isOver || !this.#again(outcome)) this.stream.carrierClosed(one, failure);
     });
   }
 

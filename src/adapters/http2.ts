@@ -14,6 +14,7 @@ import {
   withAuthorityOf,
   type RequestHeaders,
 } from './http2-headers.ts';
+import { installOriginSet } from './http2-origin-set.ts';
 import { Http2Sessions } from './http2-sessions.ts';
 import { StandInStream } from './http2-stream.ts';
 import type { PatchRegistry } from './patch-registry.ts';
@@ -27,7 +28,9 @@ type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 /** Governs each stream of each HTTP/2 session. The bundled preload loads this file when `node:http2` was loaded. */
 export function governStreams(guard: Guard, patches: PatchRegistry): void {
   const sessions = new Http2Sessions(guard);
-  patches.wrap<Request>(sessionPrototype(), 'request', (original) => {
+  const prototype = sessionPrototype();
+  installOriginSet(guard, patches, prototype);
+  patches.wrap<Request>(prototype, 'request', (original) => {
     return function request(headers, options) {
       // A session that is over has its own words.
       if (!guard.active || this.destroyed || this.closed || !sessions.governs(this))

@@ -6,6 +6,7 @@ interface Patch {
   readonly key: PropertyKey;
   readonly original: PropertyDescriptor | undefined;
   readonly wrapper: Function;
+  readonly slot: 'value' | 'get';
 }
 
 /**
@@ -26,26 +27,42 @@ export class PatchRegistry {
    * code which looks at them sees no difference. False when there is no function to wrap.
    */
   wrap<F extends Function>(owner: object, key: PropertyKey, wrap: (original: F) => F): boolean {
-    return this.replace<F>(owner, key, (original) => {
-      const wrapped = wrap(original);
-      const isReleased = (): boolean => this.#released;
-      return function (this: unknown, ...args: unknown[]): unknown {
-        return Reflect.apply(isReleased() ? original : wrapped, this, args);
-      } as unknown as F;
-    });
+    return this.#replace(owner, key, 'value', (original: F) => this.#whileHeld(original, wrap));
+  }
+
+  /** The same with the function that gives the value of an accessor. */
+  wrapGetter<F extends Function>(owner: object, key: PropertyKey, wrap: (original: F) => F): boolean {
+    return this.#replace(owner, key, 'get', (original: F) => this.#whileHeld(original, wrap));
   }
 
   /** The same, for what runs with every request: what `make` gives is called itself, and has to look at {@link released}. */
   replace<F extends Function>(owner: object, key: PropertyKey, make: (original: F) => F): boolean {
+    return this.#replace(owner, key, 'value', make);
+  }
+
+  #whileHeld<F extends Function>(original: F, wrap: (original: F) => F): F {
+    const wrapped = wrap(original);
+    const isReleased = (): boolean => this.#released;
+    return function (this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(isReleased() ? original : wrapped, this, args);
+    } as unknown as F;
+  }
+
+  #replace<F extends Function>(
+    owner: object,
+    key: PropertyKey,
+    slot: Patch['slot'],
+    make: (original: F) => F,
+  ): boolean {
     const descriptor = descriptorOf(owner, key);
-    if (typeof descriptor?.value !== 'function') return false;
-    const original = descriptor.value as F;
-    const wrapper = make(original);
+    const original: unknown = descriptor && Reflect.get(descriptor, slot);
+    if (typeof original !== 'function') return false;
+    const wrapper = make(original as F);
     copyIdentity(original, wrapper);
     const own = Object.getOwnPropertyDescriptor(owner, key);
-    if (own?.configurable === false && own.writable !== true) return false;
-    Object.defineProperty(owner, key, { ...descriptor, value: wrapper });
-    this.#patches.push({ owner, key, original: own, wrapper });
+    if (own?.configurable === false && (slot === 'get' || own.writable !== true)) return false;
+    Object.defineProperty(owner, key, { ...descriptor, [slot]: wrapper });
+    this.#patches.push({ owner, key, original: own, wrapper, slot });
     return true;
   }
 
@@ -68,8 +85,8 @@ export class PatchRegistry {
   restore(): void {
     for (const undo of this.#undo.splice(0).reverse()) undo();
     this.#released = true;
-    for (const { owner, key, original, wrapper } of this.#patches.splice(0).reverse()) {
-      if (Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper) continue;
+    for (const { owner, key, original, wrapper, slot } of this.#patches.splice(0).reverse()) {
+      if (Object.getOwnPropertyDescriptor(owner, key)?.[slot] !== wrapper) continue;
       if (original) Object.defineProperty(owner, key, original);
       else Reflect.deleteProperty(owner, key);
     }
@@ -83,7 +100,7 @@ export class PatchRegistry {
       !this.#patches.slice(at + 1).some(({ owner, key }) => owner === patch.owner && key === patch.key);
     return this.#patches
       .filter(isOnTop)
-      .filter(({ owner, key, wrapper }) => Object.getOwnPropertyDescriptor(owner, key)?.value !== wrapper)
+      .filter(({ owner, key, wrapper, slot }) => Object.getOwnPropertyDescriptor(owner, key)?.[slot] !== wrapper)
       .map(({ owner, key }) => slotName(owner, key));
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { SameRequests } from '../core/index.ts';
 import type { Connection } from '../core/model/connection.ts';
-import type { Decision, LocalReply } from '../core/model/decision.ts';
+import type { Decision, LocalReply, RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
 import type { EgressError } from '../errors.ts';
 import type { Exchange, SeamName } from '../telemetry/exchange.ts';
 import type { RequestPlan, TimeoutAs, UpstreamTarget } from '../upstream/request-plan.ts';
@@ -73,12 +73,21 @@ export type ConnectionVerdict =
       readonly target?: UpstreamTarget;
       /** Where most requests lead that a connection for many may carry; their routes may lead elsewhere. */
       readonly sessionTarget?: () => UpstreamTarget | undefined;
+      /** How the connection of an HTTP/2 session is tried again when it does not come about. */
+      readonly sessionRetry?: () => SessionRetry | undefined;
       readonly exchange?: Exchange;
       readonly idleTimeoutMs?: number;
       readonly connectTimeoutMs?: number;
     }
   | { readonly kind: 'fail'; readonly error: EgressError | NodeJS.ErrnoException; readonly exchange?: Exchange }
   | { readonly kind: 'resolve' };
+
+/** Of the route that most requests of a session take. */
+export interface SessionRetry {
+  readonly policy: RetryPolicy;
+  readonly cluster: UpstreamCluster;
+  readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
+}
 
 /** Whether one resolved address may be dialled. */
 export type AddressVerdict =

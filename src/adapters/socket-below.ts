@@ -8,6 +8,7 @@ import { DECIDED, decidedSocket, type DecidedSocket } from './decided-socket.ts'
 import type { UpstreamTarget } from './seam.ts';
 import { isConnectTimeout, isRefusal } from './upstream-failure.ts';
 import { connectTimeout, systemError } from './socket-failure.ts';
+import { recordsOf } from './socket-records.ts';
 
 /** How a connection came to nothing, in the terms in which a handle tells it. */
 export interface ConnectFailure {
@@ -16,6 +17,8 @@ export interface ConnectFailure {
   readonly address: string;
   readonly port: number;
   readonly cause?: Error | undefined;
+  /** Addresses (`ip port`) that were found and admitted, for a further try. */
+  readonly admitted?: ReadonlySet<string> | undefined;
 }
 
 export type ConnectOutcome =
@@ -66,7 +69,9 @@ export function openBelow(below: Below, callback: (outcome: ConnectOutcome) => v
     setImmediate(settle, { kind: 'refused', error: error as Error });
     return () => (settled = true);
   }
-  socket.on('error', (error: NodeJS.ErrnoException) => settle(outcomeOf(error)));
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    settle(outcomeOf(error, recordsOf(mark.guard).get(socket)?.admitted));
+  });
   socket.once(socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect', () => {
     if (target?.tunnel) passThrough(socket, target, mark, settle);
     else settle({ kind: 'connected', stream: socket });
@@ -120,7 +125,7 @@ function passThrough(
 }
 
 /** Of several addresses the last one counts. What is no connect error has its own words (a certificate, a name). */
-function outcomeOf(error: NodeJS.ErrnoException): ConnectOutcome {
+function outcomeOf(error: NodeJS.ErrnoException, admitted: ReadonlySet<string> | undefined): ConnectOutcome {
   const last = ((error as { errors?: NodeJS.ErrnoException[] }).errors?.at(-1) ?? error) as NodeJS.ErrnoException & {
     address?: string;
     port?: number;
@@ -129,5 +134,5 @@ function outcomeOf(error: NodeJS.ErrnoException): ConnectOutcome {
   if (isRefusal(error) || syscall !== 'connect' || errno === undefined || address === undefined)
     return { kind: 'refused', error };
   const cause = isConnectTimeout(last) ? findEgressError(last) : undefined;
-  return { kind: 'failed', failure: { status: errno, address, port: port ?? 0, cause } };
+  return { kind: 'failed', failure: { status: errno, address, port: port ?? 0, cause, admitted } };
 }

@@ -9,7 +9,7 @@ import {
   type ConnectArguments,
   type OptionsSnapshot,
 } from './connection-snapshot.ts';
-import { readDecided, type DecidedSocket } from './decided-socket.ts';
+import { decidedSocket, readDecided, type DecidedSocket } from './decided-socket.ts';
 import { isHttp2Connecting } from './http2-caller.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { dialByAddress } from './socket-by-address.ts';
@@ -143,27 +143,33 @@ function decideConnection(
   const target = expected && verdict.decision.seenAs === 'http' ? undefined : targetOf(verdict, isHttp2Connecting);
   if (exchange) observeSocket(guard, socket, exchange);
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
+  const { connectTimeoutMs } = verdict;
+  const { generation } = guard;
+  const isSession = (targetBelow(target, socket) ?? verdict.sessionRetry) !== undefined && isHttp2Connecting();
+  const connectRetry = isSession && recordsOf(guard).exchangesHandles ? verdict.sessionRetry?.() : undefined;
   const over = targetBelow(target, socket);
   if (over) {
-    const alpn = isHttp2Connecting() ? { alpn: ['h2'] } : {};
     return dialOver(guard, socket, options, {
       guard,
-      generation: guard.generation,
+      generation,
       connection,
       host,
       port,
       target: over,
-      ...alpn,
-      ...(verdict.connectTimeoutMs !== undefined && { connectTimeoutMs: verdict.connectTimeoutMs }),
+      ...(isSession && { alpn: ['h2'] }),
+      ...(connectRetry && { connectRetry }),
+      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     });
   }
   if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  const mark = connectRetry && decidedSocket({ guard, generation, connection, host, port, ...(target && { target }) });
   return dialTo(guard, socket, options, {
     connection,
     host: target?.host ?? host,
     port: target?.port ?? port,
     ground: target ? 'target' : 'name',
     target,
-    timeoutMs: verdict.connectTimeoutMs,
+    timeoutMs: connectTimeoutMs,
+    redial: mark && connectRetry && { retry: connectRetry, mark, options },
   });
 }

@@ -27,6 +27,9 @@ export function connectBelow(
   const breakOff = openBelow({ mark, target: mark.target, originate, options }, (outcome) => {
     if (outcome.kind === 'refused') return callback(outcome.error);
     attempt.delivered = outcome;
+    // A further try dials what was found, and asks nobody again.
+    if (outcome.kind === 'failed')
+      for (const found of outcome.failure.admitted ?? []) recordsOf(mark.guard).get(socket)?.admitted.add(found);
     const address =
       outcome.kind === 'failed'
         ? outcome.failure.address

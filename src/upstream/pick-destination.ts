@@ -109,6 +109,27 @@ export function targetOf(
   return target;
 }
 
+/** Another endpoint of a cluster for a further try, avoiding those that were tried; undefined: none is left. */
+export function nextTargetOf(
+  cluster: UpstreamCluster,
+  tried: readonly UpstreamTarget[],
+  { connection, name, tunnel, random, state }: NextTry,
+): UpstreamTarget | undefined {
+  const used = cluster.endpoints.filter((endpoint) =>
+    tried.some(({ host, port }) => host === endpoint.host && port === endpoint.port),
+  );
+  const next = pickEndpoint(cluster, state, random, used);
+  return next && targetOf(cluster, next, connection, name, tunnel);
+}
+
+interface NextTry {
+  readonly connection: Connection;
+  readonly name: string | undefined;
+  readonly tunnel: Forward['tunnel'];
+  readonly random: Random;
+  readonly state: EndpointState;
+}
+
 /**
  * TLS below what the application speaks. An application that speaks TLS itself keeps it: a second layer inside the first
  * is what a rule for plaintext would do to it by mistake. Istio's automatic mutual TLS needs a mesh identity, which a

@@ -10,7 +10,14 @@ import type {
   WeightedDestination,
 } from '../core/model/decision.ts';
 import { drawFault, drawn } from './fault.ts';
-import { drawDestination, pickEndpoint, targetOf, type EndpointState, type Random } from './pick-destination.ts';
+import {
+  drawDestination,
+  nextTargetOf,
+  pickEndpoint,
+  targetOf,
+  type EndpointState,
+  type Random,
+} from './pick-destination.ts';
 import type { RequestPlan, TimeoutAs, UpstreamTarget } from './request-plan.ts';
 import { retryNeeds } from './retry-conditions.ts';
 
@@ -131,13 +138,8 @@ function makePlan(
     ...(delayMs !== undefined && { delayMs }),
     ...(upstream &&
       forward.action === 'route' && {
-        nextTarget: (tried: readonly UpstreamTarget[]) => {
-          const used = upstream.endpoints.filter(({ host, port }) =>
-            tried.some((target) => target.host === host && target.port === port),
-          );
-          const next = pickEndpoint(upstream, state, random, used);
-          return next && targetOf(upstream, next, connection, name, forward.tunnel);
-        },
+        nextTarget: (tried: readonly UpstreamTarget[]) =>
+          nextTargetOf(upstream, tried, { connection, name, tunnel: forward.tunnel, random, state }),
       }),
   });
 }

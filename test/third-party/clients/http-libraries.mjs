@@ -40,7 +40,6 @@ export const httpLibraries = [
     name: 'got, HTTP/2',
     layer: 'http2 stream',
     secure: 'h2s',
-    lacks: { 'route over TLS': 'takes no session whose connection has another port than the origin' },
     open: got({ http2: true }),
   },
   ...['node-fetch', 'node-fetch2'].map((name) => ({
