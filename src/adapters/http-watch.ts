@@ -62,17 +62,25 @@ export class HttpWatch {
     if (this.#holds || this.released) return;
     this.#holds = true;
     holders += 1;
-    hooks ??= place(new PatchRegistry());
+    hooks ??= place(new PatchRegistry(), classOf(governed.request));
   }
 }
 
 const watches = new WeakMap<PatchRegistry, HttpWatch>();
 
-function place(patches: PatchRegistry): PatchRegistry {
+/** Node's own prototype of requests, whatever a mocking library has put in its place since. */
+function classOf(request: NodeRequest): object {
+  let found: object = ClientRequest.prototype;
+  for (let at = Object.getPrototypeOf(request) as object | null; at; at = Object.getPrototypeOf(at) as object | null)
+    if (Object.hasOwn(at, 'onSocket')) found = at;
+  return found;
+}
+
+function place(patches: PatchRegistry, requests: object): PatchRegistry {
   // What is inherited is looked up at each call: others may replace it later.
-  const ownEmit = Object.hasOwn(ClientRequest.prototype, 'emit');
+  const ownEmit = Object.hasOwn(requests, 'emit');
   const inherited = OutgoingMessage.prototype as unknown as { readonly emit: Emit };
-  patches.replace<Emit>(ClientRequest.prototype, 'emit', (original) => {
+  patches.replace<Emit>(requests, 'emit', (original) => {
     return function emit(event, ...args) {
       hear(this, event, args[0]);
       return (ownEmit ? original : inherited.emit).call(this, event, ...args);

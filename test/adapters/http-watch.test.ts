@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { closeAll, httpServer, install, lookupTo, mesh, REGISTRY_ONLY, send, serviceEntry } from './lab.ts';
 import type { Lab } from './lab.ts';
@@ -92,6 +93,30 @@ it('tells which requests have their destination and connection in common', async
   expect(fourth).toBe(third);
   expect(second).not.toBe(elsewhere);
   expect(elsewhere).not.toBe(third);
+});
+
+it('hears requests of a class that was put in the place of their own', async () => {
+  const lines: string[] = [];
+  install(policy(), { accessLog: (line) => lines.push(line) });
+  const original = http.ClientRequest;
+  const replace = (by: typeof http.ClientRequest): void => {
+    (http as { ClientRequest: typeof http.ClientRequest }).ClientRequest = by;
+    syncBuiltinESMExports();
+  };
+  replace(class extends original {});
+  try {
+    const request = new http.ClientRequest(call('/1'));
+    await new Promise((resolve) =>
+      request
+        .once('response', (response) => response.resume())
+        .once('close', resolve)
+        .end(),
+    );
+    expect((await send(http, call('/2'))).status).toBe(200);
+  } finally {
+    replace(original);
+  }
+  expect(lines).toHaveLength(2);
 });
 
 it('calls what others put on all emitters afterwards', async () => {
