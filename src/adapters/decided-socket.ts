@@ -97,6 +97,19 @@ export function readDecided(
   return decided;
 }
 
+/** The mark on options that name a unix socket: one that the policy itself gives as an endpoint. */
+export function readDecidedPath(
+  options: Readonly<Record<PropertyKey, unknown>>,
+  guard: Guard,
+  path: string,
+): DecidedSocket | undefined {
+  const decided = (options[DECIDED] as DecidedSocket | undefined) ?? offered?.mark;
+  if (decided === undefined || !issued.has(decided) || decided.target?.path !== path) return undefined;
+  if (decided.guard !== guard || decided.generation !== guard.generation) return undefined;
+  if (offered?.mark === decided) offered.taken = true;
+  return decided;
+}
+
 /** What keeps pooled connections of different targets apart; empty when dialled as the application said. */
 export function poolKeyOf(decided: DecidedSocket | undefined): string {
   if (!decided) return '';

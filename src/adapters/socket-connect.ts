@@ -9,7 +9,7 @@ import {
   type ConnectArguments,
   type OptionsSnapshot,
 } from './connection-snapshot.ts';
-import { decidedSocket, readDecided, type DecidedSocket } from './decided-socket.ts';
+import { decidedSocket, readDecided, readDecidedPath, type DecidedSocket } from './decided-socket.ts';
 import { isHttp2Connecting } from './http2-caller.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { dialByAddress } from './socket-by-address.ts';
@@ -85,6 +85,8 @@ function decidePath(guard: Guard, socket: net.Socket, options: OptionsSnapshot):
   const { path } = options;
   // Node refuses what is no text by itself.
   if (typeof path !== 'string') return { kind: 'dial', options: bare(options) };
+  const decided = readDecidedPath(options, guard, path);
+  if (decided) return dialDecided(guard, socket, options, decided);
   const verdict = guard.unixSocket(path, 'unix');
   if (verdict.kind === 'fail') {
     if (verdict.exchange) observeSocket(guard, socket, verdict.exchange);

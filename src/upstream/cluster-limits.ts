@@ -84,7 +84,8 @@ export class ClusterLimits {
       return;
     }
     next.free = true;
-    next.start?.();
+    // A pool gets the connection that has become free a little later: by then it takes that one, and opens no further.
+    if (next.start) setImmediate(next.start);
   }
 }
 

@@ -227,6 +227,27 @@ if (!missing.includes('squid') && !missing.includes('nginx'))
       expect(servers.log('squid', 'access.log')).not.toContain('evil.example');
     });
 
+    it('is asked for a tunnel by a DestinationRule, of which the program knows nothing', async () => {
+      const at = port('nginx', 'nginxs');
+      const endpoint = `resolution: STATIC\nendpoints: [{address: 127.0.0.1, ports: {p3128: ${port('squid', 'squid')}}}]`;
+      const route = `tls:\n- match: [{sniHosts: [${HOST}]}]\n  route: [{destination: {host: ${proxy}, port: {number: 3128}}}]`;
+      install(
+        mesh(
+          REGISTRY_ONLY,
+          serviceEntry(HOST, 443, 'TLS'),
+          serviceEntry(proxy, 3128, 'TCP', endpoint),
+          virtualService(HOST, route),
+          destinationRule(proxy, `tunnel: {protocol: CONNECT, targetHost: ${HOST}, targetPort: ${at}}`),
+        ),
+      );
+      const before = servers.log('squid', 'access.log').split(`CONNECT ${HOST}:${at}`).length;
+      const answer = await send(https, { host: HOST, ca: authority.cert, path: '/by-rule', agent: false });
+      expect(JSON.parse(answer.body ?? '')).toMatchObject({ request_uri: '/by-rule', ssl_server_name: HOST });
+      await expect
+        .poll(() => servers.log('squid', 'access.log').split(`CONNECT ${HOST}:${at}`).length)
+        .toBe(before + 1);
+    });
+
     it('is not reached when it is not admitted', async () => {
       install(mesh(REGISTRY_ONLY, serviceEntry(HOST, port('nginx', 'nginxs'), 'HTTPS')));
       await expect(tunnel(`${HOST}:1`)).rejects.toMatchObject({ code: 'ERR_EGRESS_DENIED' });
