@@ -171,6 +171,7 @@ describe('what the package carries', () => {
   });
 
   it('keeps what few programs need in files of their own, which a client loads when it is first used', () => {
+    writeFileSync(join(app, 'mesh.yaml'), POLICY);
     writeFileSync(
       join(app, 'later.cjs'),
       `const later = () => Object.keys(require.cache).flatMap((path) => /later-[a-z0-9-]+/.exec(path)?.[0] ?? []).sort();
@@ -190,6 +191,30 @@ describe('what the package carries', () => {
     expect(atStart).toBe('');
     expect(http2).toBe('ERR_EGRESS_DENIED later-explain,later-http2');
     expect(undici).toBe('ERR_EGRESS_DENIED later-explain,later-http2,later-undici-dispatch');
+  });
+
+  it('finds a copy of undici that a program loads, while files of its own are still to be loaded', () => {
+    writeFileSync(join(app, 'mesh.yaml'), POLICY);
+    writeFileSync(
+      join(app, 'undici-copy.cjs'),
+      `class Dispatcher { dispatch() { return true; } close() {} destroy() {} }
+       class Agent extends Dispatcher {
+         constructor() { super(); this[Symbol('clients')] = new Map(); }
+         dispatch(...args) { return super.dispatch(...args); }
+       }
+       globalThis[Symbol.for('undici.globalDispatcher.1')] = new Agent();
+       module.exports = { Agent };`,
+    );
+    writeFileSync(
+      join(app, 'copy.cjs'),
+      `const { Agent } = require('./undici-copy.cjs');
+       const handler = { onConnect() {}, onError: ({ code }) => console.log(code) };
+       new Agent().dispatch({ origin: 'http://b.example', path: '/', method: 'GET' }, handler);`,
+    );
+    const env = { SIDECARLESS_CONFIG: 'mesh.yaml' };
+    expect(run(process.execPath, ['--require', 'sidecarless/register', 'copy.cjs'], app, env)).toBe(
+      'ERR_EGRESS_DENIED\n',
+    );
   });
 
   it('has nothing but ASCII in what the preload loads: one other letter makes V8 keep a script at twice the size', () => {

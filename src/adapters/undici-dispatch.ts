@@ -32,7 +32,7 @@ export interface DispatchCall {
 
 type Named = Connection & { readonly host: string; readonly request: HttpRequest };
 
-/** The bundled preload loads this file when a first copy of undici is found. */
+/** The bundled preload loads this file at the first request of undici. */
 export function undiciDispatches(guard: Guard): UndiciDispatches {
   return new UndiciDispatches(guard);
 }

@@ -27,25 +27,26 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
   patches.onRestore(() => noteInstalled(guard, false));
   const patch = ({ prototype }: UndiciCopy): void => {
     if (patched.has(prototype)) return;
-    const governed = (dispatches ??= undiciDispatches(guard));
     patched.add(prototype);
     patches.wrap(prototype, 'dispatch', (original: Dispatcher['dispatch']) => {
       return function dispatch(this: Dispatcher, options: DispatchOptions, handler: Handler): boolean {
         const inner: Dispatch = (...args) => original.apply(this, args);
         if (!guard.active || !isObject(options) || !isObject(handler)) return inner(options, handler);
-        return governed.dispatch({ dispatcher: this, options, handler, dispatch: inner });
+        // Not before: the file that is loaded for it may be what a copy is being found by.
+        dispatches ??= undiciDispatches(guard);
+        return dispatches.dispatch({ dispatcher: this, options, handler, dispatch: inner });
       };
     });
     patches.wrap(prototype, 'close', (original: (...args: unknown[]) => unknown) => {
       return function close(this: Dispatcher, ...args: unknown[]): unknown {
-        governed.ended(this, (beside) => void beside.close?.().catch(() => undefined));
+        dispatches?.ended(this, (beside) => void beside.close?.().catch(() => undefined));
         return original.apply(this, args);
       };
     });
     patches.wrap(prototype, 'destroy', (original: (...args: unknown[]) => unknown) => {
       return function destroy(this: Dispatcher, ...args: unknown[]): unknown {
         const error = args[0] instanceof Error ? args[0] : undefined;
-        governed.ended(this, (beside) => void beside.destroy?.(error).catch(() => undefined));
+        dispatches?.ended(this, (beside) => void beside.destroy?.(error).catch(() => undefined));
         return original.apply(this, args);
       };
     });
