@@ -106,6 +106,15 @@ N counts after 500 denials (200 for socket.io-client, 50 for mongodb, which look
 \`AbortSignal\` of the calls, entries of agents, and errors that are not collected.
 
 A copy of undici inside a bundle cannot be wrapped: its requests are denied and logged, and its connections decided, but routes are not carried out for it.
+
+What opens its sockets outside Node's own code is not seen: zeromq reached a server that no rule admits, and so will other native addons
+(bindings to libcurl, librdkafka or ODBC, oracledb in thick mode). See [the threat model](threat-model.md).
+
+Hooks are Node's, not those of clients. These were put to the same scenarios once, on Node 24, and pass without being known: cross-fetch,
+isomorphic-unfetch, ofetch, wretch, @hapi/wreck, centra, request, bent, simple-get, popsicle, urllib, make-fetch-happen, minipass-fetch,
+agentkeepalive, http2-wrapper, cacheable-lookup, eventsource, undici's EventSource and WebSocket, @elastic/elasticsearch,
+@opensearch-project/opensearch, @google-cloud/storage, @azure/core-rest-pipeline, @slack/web-api, twilio, @sendgrid/client, graphql-request,
+@apollo/client, @fastify/reply-from, http-proxy, http-proxy-middleware, https-proxy-agent, hpagent, postgres, @keyv/redis, knex and sequelize with mysql2.
 `;
 }
 
