@@ -28,7 +28,7 @@ const LATER: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'adapters/http2': { governStreams: 2 },
   'adapters/loopback-verify': { verifySeams: 2 },
   'adapters/socket-below': { openBelow: 2 },
-  'adapters/undici-dispatch': { undiciDispatches: 1 },
+  'adapters/undici-dispatch': { undiciDispatches: 2 },
   'adapters/undici-unseen': { observeUnseen: 2 },
   'config/schema-issues': { problemsOfIssues: 4 },
   'config/validate/rule-codes': { codeOfRule: 1 },

@@ -1,41 +1,29 @@
-import { stringify } from 'node:querystring';
-import type { ParsedUrlQueryInput } from 'node:querystring';
-import type { Connection, HttpRequest } from '../core/model/connection.ts';
-import { applyHeaderOperations, withAuthority } from '../upstream/header-operations.ts';
-import type { HeaderList } from '../upstream/header-operations.ts';
-import { serverNameOf } from './connection-snapshot.ts';
 import { CALL_OPTIONS } from './seam.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
-import { mirrorTo } from './mirror-connection.ts';
 import { dialledAddress } from './socket-lookup.ts';
 import { discardBody } from './undici-body.ts';
-import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
+import { carriesAsIs, readDispatch } from './undici-connection.ts';
+import type { AskedDispatch } from './undici-connection.ts';
+import { isLeaf } from './undici-dispatcher.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { GovernedDispatch } from './undici-governed.ts';
-import { inShapeOf, isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
-import { isInstalled } from './undici-installed.ts';
-import { TargetDispatchers, type Detour } from './undici-targets.ts';
+import { UndiciPassages } from './undici-passages.ts';
+import type { UndiciPassage } from './undici-passages.ts';
+import { passingDispatch } from './undici-passing.ts';
+import { DispatchSender } from './undici-send.ts';
+import type { Carrier, Dispatch, Send } from './undici-send.ts';
 import { mark, readToken } from './undici-token.ts';
+import type { Followed } from './undici-token.ts';
 import { refusedTunnel } from './undici-tunnel.ts';
 
-export type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
+type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 
-/** One call of `dispatch`, outermost. */
-export interface DispatchCall {
-  /** Absent: behind an interceptor, which is not told. */
-  readonly dispatcher: object | undefined;
-  readonly options: DispatchOptions;
-  readonly handler: Handler;
-  /** What was wrapped. */
-  readonly dispatch: Dispatch;
+/** The bundled preload loads this file with the first request. `onFollow`: called with each of which is to be heard what channels tell. */
+export function undiciDispatches(guard: Guard, onFollow: OnFollow = () => undefined): UndiciDispatches {
+  return new UndiciDispatches(guard, onFollow);
 }
 
-type Named = Connection & { readonly host: string; readonly request: HttpRequest };
-
-/** The bundled preload loads this file at the first request of undici. */
-export function undiciDispatches(guard: Guard): UndiciDispatches {
-  return new UndiciDispatches(guard);
-}
+export type OnFollow = (followed: Followed, body: unknown) => void;
 
 /**
  * Decides requests that pass an undici dispatcher. A request goes through several dispatchers of one copy (Agent, Pool,
@@ -43,90 +31,102 @@ export function undiciDispatches(guard: Guard): UndiciDispatches {
  */
 export class UndiciDispatches {
   readonly #guard: Guard;
-  readonly #beside: TargetDispatchers;
+  readonly #passages: UndiciPassages;
+  readonly #sender: DispatchSender;
+  /** The options of a passing request that is being handed on: nobody is told of it, and they carry no token. */
+  #handed: DispatchOptions | undefined;
   /** The request whose dispatch is on the stack: its `undici:request:create` is published meanwhile. */
-  current: GovernedDispatch | true | undefined;
+  current: Followed | UndiciPassage | true | undefined;
+  readonly #onFollow: OnFollow;
 
-  constructor(guard: Guard) {
+  constructor(guard: Guard, onFollow: OnFollow) {
     this.#guard = guard;
-    this.#beside = new TargetDispatchers(guard);
+    this.#onFollow = onFollow;
+    this.#passages = new UndiciPassages(guard);
+    this.#sender = new DispatchSender(guard, (...args) => this.#passOn(...args));
   }
 
   /** The application closes or destroys a dispatcher: what was made beside it goes the same way. */
   ended(dispatcher: object, end: (beside: Dispatcher) => void): void {
-    this.#beside.ended(dispatcher, end);
+    this.#sender.ended(dispatcher, end);
   }
 
-  dispatch(call: DispatchCall): boolean {
-    const { options, handler, dispatcher } = call;
+  /** One call of `dispatch`. `original` is what was wrapped; without a dispatcher it is called as an interceptor calls it. */
+  dispatch(dispatcher: object | undefined, options: DispatchOptions, handler: Handler, original: Dispatch): boolean {
+    if (options === this.#handed && dispatcher !== undefined && carriesAsIs(dispatcher))
+      return original.call(dispatcher, options, handler);
+    const carrier: Carrier = { dispatcher, dispatch: original };
     const token = readToken(options, this.#guard);
     if (token !== undefined) {
-      if (token.detour !== undefined && dispatcher !== undefined) {
-        const led = this.#lead(call, token.governed, token.detour);
+      if (token.detour !== undefined) {
+        const led = this.#sender.lead(dispatcher, options, handler, token.followed, token.detour);
         if (led !== undefined) return led;
       }
       if (dispatcher !== undefined && isLeaf(dispatcher)) token.spent = true;
-      return this.#pass(token.governed, () => call.dispatch(options, handler));
+      return this.#passOn(token.followed, carrier, options, handler);
     }
+    let passage: UndiciPassage | undefined;
     try {
-      return this.#decide(call);
+      passage = this.#passages.find(dispatcher, options);
+      if (passage === undefined) return this.#decide(carrier, options, handler);
     } catch (error) {
-      if (!this.#guard.seamFailed('undici', error)) return this.#pass(true, () => call.dispatch(options, handler));
-      const governed = this.#governed({ host: 'localhost', port: 1 }, call);
+      if (!this.#guard.seamFailed('undici', error)) return this.#passOn(true, carrier, options, handler);
+      const governed = this.#governed({ host: 'localhost', port: 1 }, handler, options.body);
       governed.settle({ kind: 'fail', error: this.#guard.internalError(error) });
       return true;
     }
+    return this.#pass(passage, carrier, options, handler);
   }
 
-  #decide(call: DispatchCall): boolean {
-    const snapshot: DispatchOptions = { ...call.options };
-    const origin = parseOrigin(snapshot.origin ?? originOf(call.dispatcher));
-    // undici has its own words for what is no origin; one of several may be chosen below, and it is decided there.
-    if (origin === undefined) return call.dispatch(call.options, call.handler);
-    if (snapshot.method === 'CONNECT') {
-      const refusal = refusedTunnel(this.#guard, origin, String(snapshot.path));
-      if (refusal) {
-        this.#governed({ host: origin.host, port: origin.port }, call).settle(refusal);
-        return true;
+  /** Goes as it is: watched, if somebody watches. */
+  #pass(passage: UndiciPassage, carrier: Carrier, options: DispatchOptions, handler: Handler): boolean {
+    if (this.#guard.watched) {
+      const exchange = this.#guard.passed(passage.passage, passage.connectionOf(options), 'undici');
+      if (exchange) {
+        const passing = passingDispatch(this.#guard, passage, exchange, options, handler);
+        this.#onFollow(passing, options.body);
+        return this.#passOn(passing, carrier, passing.mark(options), passing as unknown as Handler);
       }
-      // Of the way to the proxy the socket is what is decided.
-      const marked = mark(snapshot, this.#guard, true);
-      return this.#pass(true, () => call.dispatch(marked, call.handler));
     }
-    if (snapshot.origin !== undefined) snapshot.origin = origin.text;
-    const headers = readRequestHeaders(snapshot.headers);
-    if (isOneShot(snapshot.headers)) snapshot.headers = headers.flat();
-    const path = pathOf(snapshot);
-    const secure = origin.protocol === 'https:';
-    const authority = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? origin.authority;
-    const sni = secure ? serverNameOf(snapshot.servername, origin.host, authority) : undefined;
-    const connection: Named = {
-      host: origin.host,
-      port: origin.port,
-      transport: secure ? 'tls' : 'tcp',
-      protocol: 'http1',
-      authority,
-      ...(sni !== undefined && { sni }),
-      request: {
-        method: typeof snapshot.method === 'string' ? snapshot.method : 'GET',
-        path,
-        scheme: secure ? 'https' : 'http',
-        headers: toHeaderRecord(headers),
-      },
-    };
-    return this.#ask({ ...call, options: snapshot }, connection, headers);
+    const { current: before } = this;
+    const handedBefore = this.#handed;
+    this.current = passage;
+    this.#handed = options;
+    try {
+      return carrier.dispatch.call(carrier.dispatcher, options, handler);
+    } finally {
+      this.current = before;
+      this.#handed = handedBefore;
+    }
   }
 
-  #ask(call: DispatchCall, connection: Named, headers: HeaderList): boolean {
-    const wishes = call.options[CALL_OPTIONS] as CallOptions | undefined;
-    const governed = this.#governed(connection, call);
-    const carryOut = (verdict: ReturnType<Guard['request']>, address?: string): boolean => {
+  #decide(carrier: Carrier, given: DispatchOptions, handler: Handler): boolean {
+    const asked = readDispatch(carrier.dispatcher, given);
+    // undici has its own words for what is no origin; one of several may be chosen below, and it is decided there.
+    if (asked === undefined) return carrier.dispatch.call(carrier.dispatcher, given, handler);
+    const { options, connection } = asked;
+    if (options.method === 'CONNECT') {
+      const refusal = refusedTunnel(this.#guard, connection, String(options.path));
+      // Of the way to the proxy the socket is what is decided.
+      if (!refusal) return this.#passOn(true, carrier, mark(options, this.#guard, true), handler);
+      this.#governed(connection, handler, options.body).settle(refusal);
+      return true;
+    }
+    return this.#ask(carrier, asked, handler);
+  }
+
+  #ask(carrier: Carrier, asked: AskedDispatch, handler: Handler): boolean {
+    const { connection, options } = asked;
+    const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
+    const governed = this.#governed(connection, handler, options.body);
+    const carryOut = (verdict: RequestVerdict, address?: string): boolean => {
       if (verdict.kind === 'proceed') {
-        const send = { call, connection, headers, governed, plan: verdict.plan, address, mirrored: { done: false } };
-        return this.#forward(send, verdict);
+        if (address === undefined) this.#passages.learn(asked);
+        const { plan } = verdict;
+        return this.#forward({ carrier, handler, asked, governed, plan, address, mirrored: { done: false } }, verdict);
       }
-      if (verdict.kind === 'resolve') return this.#resolve(connection, wishes, carryOut, governed);
-      discardBody(call.options.body, verdict.kind === 'fail' ? verdict.error : new Error('answered by policy'));
+      if (verdict.kind === 'resolve') return this.#resolve(asked, wishes, carryOut, governed);
+      discardBody(options.body, verdict.kind === 'fail' ? verdict.error : new Error('answered by policy'));
       governed.settle(verdict);
       return true;
     };
@@ -135,9 +135,9 @@ export class UndiciDispatches {
 
   /** The address decides: resolve, ask again with it, and dial that one and no other. */
   #resolve(
-    connection: Named,
+    { connection }: AskedDispatch,
     wishes: CallOptions | undefined,
-    carryOut: (verdict: ReturnType<Guard['request']>, address?: string) => boolean,
+    carryOut: (verdict: RequestVerdict, address?: string) => boolean,
     governed: GovernedDispatch,
   ): true {
     dialledAddress(connection.host, undefined, (error, address) => {
@@ -149,165 +149,54 @@ export class UndiciDispatches {
   }
 
   #forward(send: Send, { exchange, wait }: Proceed): boolean {
-    const { governed, plan, call } = send;
-    const untouched =
-      exchange === undefined &&
-      plan.target === undefined &&
-      send.address === undefined &&
-      plan.timeoutMs === undefined &&
-      plan.delayMs === undefined &&
-      plan.retries === undefined &&
-      plan.mirrors.length === 0 &&
-      wait === undefined &&
-      plan.responseHeaders.length === 0;
-    if (untouched) return this.#send(send, call.handler, undefined, true);
+    const { governed, plan } = send;
+    if (exchange === undefined && wait === undefined && send.address === undefined && isIdle(plan))
+      return this.#sender.send(send, send.handler, undefined, true);
+    this.#onFollow(governed, send.asked.options.body);
     let result = true;
     const { generation } = this.#guard;
     const sendTry = (handler: Handler, target: UpstreamTarget | undefined): void => {
       // It waited, and the policy is another: what was decided does not hold any more.
       if (this.#guard.generation !== generation) this.#askAgain(send, exchange);
-      else result = this.#send(send, handler, target, governed);
+      else result = this.#sender.send(send, handler, target, governed);
     };
     governed.proceed(plan, exchange, sendTry, wait);
     return result;
   }
 
-  #askAgain({ call, connection, headers, governed }: Send, exchange: Exchange | undefined): void {
-    const wishes = call.options[CALL_OPTIONS] as CallOptions | undefined;
-    const verdict = this.#guard.request(connection, 'undici', wishes, exchange);
+  #askAgain(send: Send, exchange: Exchange | undefined): void {
+    const { asked, governed } = send;
+    const wishes = asked.options[CALL_OPTIONS] as CallOptions | undefined;
+    const verdict = this.#guard.request(asked.connection, 'undici', wishes, exchange);
     if (verdict.kind === 'proceed')
-      this.#forward(
-        { call, connection, headers, governed, plan: verdict.plan, address: undefined, mirrored: { done: false } },
-        verdict,
-      );
+      this.#forward({ ...send, plan: verdict.plan, address: undefined, mirrored: { done: false } }, verdict);
     else if (verdict.kind !== 'resolve') governed.settle(verdict);
     else governed.fail(this.#guard.internalError(new Error('the policy changed while the request waited')));
   }
 
-  #send(send: Send, handler: Handler, target: UpstreamTarget | undefined, governed: GovernedDispatch | true): boolean {
-    const { call, plan, connection, headers, address } = send;
-    const options: DispatchOptions = { ...call.options };
-    if (plan.request !== undefined || plan.requestHeaders.length > 0) rewrite(options, plan, headers, connection);
-    if (plan.mirrors.length > 0 && governed !== true) this.#openMirrors(send, options, governed);
-    if (governed !== true && governed.replay !== undefined) options.body = governed.replay;
-    if (target === undefined && address === undefined) {
-      mark(options, this.#guard, governed);
-      return this.#pass(governed, () => call.dispatch(options, handler));
-    }
-    const connectTimeoutMs = plan.destination?.upstream?.connectTimeoutMs;
-    const detour: Detour = { connection, connectTimeoutMs, ...(target && { target }), ...(address && { address }) };
-    const named = plan.request?.authority !== undefined || headers.some(([name]) => name.toLowerCase() === 'host');
-    if (!named) {
-      const list = withAuthority(readRequestHeaders(options.headers), connection.authority ?? '');
-      options.headers = inShapeOf(options.headers, list);
-    }
-    const led = call.dispatcher && this.#lead({ ...call, options, handler }, governed, detour);
-    if (led !== undefined) return led;
-    // Without its dispatcher, and without the seams below, the origin itself has to be another.
-    if (call.dispatcher === undefined && !isInstalled(this.#guard)) this.#redirect(options, detour);
-    mark(options, this.#guard, governed, detour);
-    return this.#pass(governed, () => call.dispatch(options, handler));
+  #governed(connection: AskedDispatch['connection'] | { host: string; port: number }, handler: Handler, body: unknown) {
+    return new GovernedDispatch({ guard: this.#guard, connection, handler, body });
   }
 
-  /** Undefined: the dispatcher has no connections itself, and hands the request on to one that has. */
-  #lead(call: DispatchCall, governed: GovernedDispatch | true, detour: Detour): boolean | undefined {
-    const found = this.#beside.find(call.dispatcher ?? {}, detour);
-    if (found === undefined) return undefined;
-    const { target, connection } = detour;
-    const options: DispatchOptions = { ...call.options, origin: found.origin };
-    // undici would derive the server name from the Host header.
-    options.servername = target?.tls ? (target.tls.servername ?? '') : (connection.sni ?? '');
-    mark(options, this.#guard, governed);
-    return this.#pass(governed, () => found.dispatcher.dispatch(options, call.handler));
-  }
-
-  #redirect(options: DispatchOptions, { connection, target, address }: Detour): void {
-    if (target?.tls !== undefined || target?.tunnel !== undefined || target?.path !== undefined) {
-      const refusal = this.#guard.unroutable(connection, INTERCEPTOR_ONLY);
-      if (refusal) throw refusal;
-      return;
-    }
-    const host = target?.host ?? address ?? connection.host;
-    const scheme = connection.transport === 'tls' ? 'https' : 'http';
-    options.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${target?.port ?? connection.port}`;
-    options.servername = connection.sni ?? '';
-  }
-
-  /** Once, with the head of the first try. */
-  #openMirrors({ plan, connection, mirrored }: Send, options: DispatchOptions, governed: GovernedDispatch): void {
-    if (mirrored.done) return;
-    mirrored.done = true;
-    const list = readRequestHeaders(options.headers);
-    const named = list.some(([name]) => name.toLowerCase() === 'host');
-    const head = {
-      method: typeof options.method === 'string' ? options.method : 'GET',
-      path: typeof options.path === 'string' ? options.path : '/',
-      headers: named ? list : withAuthority(list, connection.authority ?? ''),
-    };
-    const upstreams = plan.mirrors.flatMap(({ upstream }) => (upstream === undefined ? [] : [upstream]));
-    governed.mirror(upstreams.map((upstream) => mirrorTo(this.#guard, connection, upstream, head)));
-  }
-
-  #governed(connection: Connection, { handler, options }: DispatchCall): GovernedDispatch {
-    return new GovernedDispatch({ guard: this.#guard, connection, handler, body: options.body });
-  }
-
-  #pass(token: GovernedDispatch | true, send: () => boolean): boolean {
+  #passOn(followed: Followed | true, { dispatcher, dispatch }: Carrier, options: DispatchOptions, handler: Handler) {
     const before = this.current;
-    this.current = token;
+    this.current = followed;
     try {
-      return send();
+      return dispatch.call(dispatcher, options, handler);
     } finally {
       this.current = before;
     }
   }
 }
 
-const INTERCEPTOR_ONLY =
-  'an interceptor cannot originate TLS, open a tunnel or a unix socket: install the egress in the process for that';
-
-type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
-
-/** What is needed to send a request, once or again. */
-interface Send {
-  readonly call: DispatchCall;
-  readonly connection: Named;
-  readonly headers: HeaderList;
-  readonly governed: GovernedDispatch;
-  readonly plan: RequestPlan;
-  readonly address: string | undefined;
-  readonly mirrored: { done: boolean };
-}
-
-/** Pools and Clients know their origin themselves. */
-function originOf(dispatcher: object | undefined): unknown {
-  if (dispatcher === undefined) return undefined;
-  for (const symbol of Object.getOwnPropertySymbols(dispatcher))
-    if (symbol.description === 'url') return (dispatcher as Record<symbol, unknown>)[symbol];
-  return undefined;
-}
-
-/** The path as undici will send it, its `query` option included, which is thereby settled. */
-function pathOf(options: DispatchOptions): string {
-  const path = typeof options.path === 'string' ? options.path : '/';
-  if (typeof options.query !== 'object' || options.query === null) return path;
-  const query = stringify(options.query as ParsedUrlQueryInput);
-  options.query = undefined;
-  options.path = query === '' ? path : `${path}?${query}`;
-  return options.path as string;
-}
-
-function rewrite(options: DispatchOptions, plan: RequestPlan, headers: HeaderList, connection: Named): void {
-  const { request } = plan;
-  let list = applyHeaderOperations(headers, plan.requestHeaders);
-  if (request !== undefined) {
-    options.method = request.method;
-    options.path = request.path;
-    if (request.authority !== '' && request.authority !== connection.authority) {
-      list = withAuthority(list, request.authority);
-      // The certificate is still that of the host which was asked for.
-      if (connection.sni !== undefined) options.servername = connection.sni;
-    }
-  }
-  options.headers = inShapeOf(options.headers, list);
+/** Nothing is to be done that undici does not do by itself. */
+function isIdle(plan: RequestPlan): boolean {
+  return (
+    plan.target === undefined &&
+    plan.timeoutMs === undefined &&
+    plan.delayMs === undefined &&
+    plan.retries === undefined &&
+    plan.mirrors.length === 0 &&
+    plan.responseHeaders.length === 0
+  );
 }

@@ -1,6 +1,5 @@
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
-
 import {
   isFailureNoted,
   isRefusal,
@@ -10,14 +9,14 @@ import {
   noteUpstreamFailure,
   type UpstreamFailure,
 } from './upstream-failure.ts';
-import { readResponseHead } from './undici-headers.ts';
+import { flatResponseHead, readResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
 
 export function noteAnswer(exchange: Exchange, status: number, head: ResponseHead): void {
   exchange.firstByteAt = performance.now();
   exchange.responseCode = status;
   exchange.responseCodeDetails = 'via_upstream';
-  exchange.responseHeaders = readResponseHead(head).flat();
+  exchange.responseHeaders = flatResponseHead(head);
 }
 
 /** How a request came to grief. A denial was described when it was decided. */
@@ -52,4 +51,12 @@ export function outcomeOf(error: NodeJS.ErrnoException, started: boolean): TryOu
     return { kind: 'reset', sent: started, refused: error.message.includes('REFUSED_STREAM') };
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return { kind: 'reset', sent: started };
   return undefined;
+}
+
+/** What an answer means for another try. */
+export function answerOutcome(status: number, head: ResponseHead): TryOutcome {
+  const list = readResponseHead(head);
+  const header = (name: string): string | undefined => list.find(([other]) => other.toLowerCase() === name)?.[1];
+  const grpc = header('grpc-status');
+  return { kind: 'response', status, grpcStatus: grpc === undefined ? undefined : Number(grpc), header };
 }

@@ -24,7 +24,10 @@ function append(list: HeaderList, name: unknown, value: unknown): void {
 }
 
 function text(value: unknown): string {
-  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+    : String(value);
 }
 
 /** Whether reading the headers used them up: then the list has to be sent in their place. */
@@ -69,6 +72,19 @@ export function readResponseHead({ raw, parsed }: ResponseHead): HeaderList {
   if (Array.isArray(raw)) for (let at = 0; at + 1 < raw.length; at += 2) append(list, raw[at], raw[at + 1]);
   else if (parsed !== null) for (const name of Object.keys(parsed)) append(list, name, parsed[name]);
   return list;
+}
+
+/** Names and values in turn, for a log. */
+export function flatResponseHead({ raw, parsed }: ResponseHead): string[] {
+  const flat: string[] = [];
+  if (parsed !== null)
+    for (const name of Object.keys(parsed)) {
+      const value = parsed[name];
+      if (typeof value === 'string') flat.push(name, value);
+      else if (value !== undefined) for (const one of value) flat.push(name, one);
+    }
+  else if (Array.isArray(raw)) for (const part of raw) flat.push(text(part));
+  return flat;
 }
 
 /** Both forms of a list, so that either API can hand it on. */

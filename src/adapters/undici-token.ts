@@ -1,7 +1,20 @@
 import type { Guard } from './seam.ts';
+import type { ObservedSocket } from './socket-exchange.ts';
 import type { DispatchOptions } from './undici-dispatcher.ts';
-import type { GovernedDispatch } from './undici-governed.ts';
 import type { Detour } from './undici-targets.ts';
+import type { CreatedRequest } from './undici-unseen.ts';
+
+/** A request of which is heard what undici's channels tell. */
+export interface Followed {
+  /** Whether what undici made of it is what was decided. */
+  admits?(request: CreatedRequest): boolean;
+  /** Its head is about to be written. */
+  onSocket(socket: ObservedSocket): void;
+  /** A part of its body was written. */
+  onBodyChunk(chunk: unknown): void;
+  /** All of it was. */
+  onBodyWritten(): void;
+}
 
 /**
  * "This request was decided", on the options of a dispatch. It goes along when a dispatcher copies them (ProxyAgent).
@@ -12,7 +25,7 @@ import type { Detour } from './undici-targets.ts';
 export interface DispatchToken {
   readonly guard: Guard;
   /** `true`: it goes through as it is. */
-  readonly governed: GovernedDispatch | true;
+  readonly followed: Followed | true;
   readonly origin: unknown;
   /** Where it still has to be led, by the first dispatcher that has connections itself. */
   readonly detour?: Detour | undefined;
@@ -20,15 +33,15 @@ export interface DispatchToken {
 }
 
 /** Private on purpose (no `Symbol.for`): other code cannot make one up. */
-const TOKEN: unique symbol = Symbol('sidecarless.dispatch');
+export const TOKEN: unique symbol = Symbol('sidecarless.dispatch');
 
 export function mark(
   options: DispatchOptions,
   guard: Guard,
-  governed: GovernedDispatch | true,
+  followed: Followed | true,
   detour?: Detour,
 ): DispatchOptions {
-  const token: DispatchToken = { guard, governed, origin: options.origin, detour, spent: false };
+  const token: DispatchToken = { guard, followed, origin: options.origin, detour, spent: false };
   (options as Record<PropertyKey, unknown>)[TOKEN] = token;
   return options;
 }

@@ -9,11 +9,12 @@ import { readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 
 /** undici's Request, as its channel publishes it. */
-interface CreatedRequest {
+export interface CreatedRequest {
   readonly origin?: unknown;
   readonly method?: unknown;
   readonly path?: unknown;
   readonly host?: unknown;
+  readonly upgrade?: unknown;
   /** A header block in undici 6, names and values since 7. */
   readonly headers?: unknown;
   readonly servername?: unknown;

@@ -1,0 +1,87 @@
+import { RetryState } from '../upstream/retry.ts';
+import type { TryOutcome } from '../upstream/retry.ts';
+import type { RequestPlan, UpstreamTarget } from './seam.ts';
+import type { Handler } from './undici-dispatcher.ts';
+import type { GovernedDispatch } from './undici-governed.ts';
+import { tryHandler } from './undici-handler.ts';
+import type { OutgoingBody } from './undici-outgoing.ts';
+import { Try } from './undici-try.ts';
+import { addFlag } from './upstream-failure.ts';
+
+/** Sends one try to a target; absent: where the application said. */
+export type SendTry = (handler: Handler, target: UpstreamTarget | undefined) => void;
+
+/** The tries that one request takes: one, or as many as its route's retries let it have. */
+export class Tries {
+  readonly #governed: GovernedDispatch;
+  readonly #plan: RequestPlan;
+  readonly #body: OutgoingBody;
+  readonly #send: SendTry;
+  readonly #retries: RetryState | undefined;
+  /** Of the policy: under another, a further try would have to be decided anew. */
+  readonly #generation: number;
+  readonly #tried: UpstreamTarget[] = [];
+  /** The latest. */
+  current: Try | undefined;
+
+  constructor(governed: GovernedDispatch, plan: RequestPlan, body: OutgoingBody, send: SendTry) {
+    this.#governed = governed;
+    this.#plan = plan;
+    this.#body = body;
+    this.#send = send;
+    this.#generation = governed.request.guard.generation;
+    if (plan.retries) {
+      const replayable = body.keep(plan.retries.attempts);
+      const cluster = plan.destination?.upstream;
+      this.#retries = new RetryState(plan.retries, { replayable, random: Math.random, cluster });
+    }
+  }
+
+  /** Answers have to be looked at before the client gets them. */
+  get judgeAnswers(): boolean {
+    return this.#retries !== undefined;
+  }
+
+  get perTryTimeoutMs(): number | undefined {
+    return this.#retries?.perTryTimeoutMs;
+  }
+
+  begin(target = this.#plan.target): void {
+    const { exchange } = this.#governed;
+    if (exchange && this.current !== undefined) exchange.attempts += 1;
+    if (target) this.#tried.push(target);
+    if (exchange) this.#body.count(exchange);
+    const one = new Try(this.#governed, target, this.perTryTimeoutMs);
+    this.current = one;
+    try {
+      this.#send(tryHandler(this.#governed.request.handler, one), target);
+    } catch (error) {
+      // Later than the call nobody would catch it.
+      one.retire();
+      setImmediate(() => this.#governed.fail(error instanceof Error ? error : new Error(String(error))));
+    }
+  }
+
+  /** Whether there will be another try: then the one before is over, and the client hears nothing of it. */
+  again(outcome: TryOutcome): boolean {
+    const { exchange, request } = this.#governed;
+    if (request.guard.generation !== this.#generation) return false;
+    if (this.#body.isGone && this.#retries?.possible) return false;
+    const waitMs = this.#retries?.next(outcome);
+    if (waitMs === undefined) {
+      if (this.#retries?.exhausted && exchange) addFlag(exchange, 'URX');
+      if (this.#retries?.overflowed && exchange) addFlag(exchange, 'UO');
+      return false;
+    }
+    this.current?.retire();
+    setTimeout(() => {
+      if (!this.#governed.done) this.begin(this.#plan.nextTarget?.(this.#tried));
+    }, waitMs);
+    return true;
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#retries?.end();
+  }
+}
