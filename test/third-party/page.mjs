@@ -114,7 +114,7 @@ Hooks are Node's, not those of clients. These were put to the same scenarios onc
 isomorphic-unfetch, ofetch, wretch, @hapi/wreck, centra, request, bent, simple-get, popsicle, urllib, make-fetch-happen, minipass-fetch,
 agentkeepalive, http2-wrapper, cacheable-lookup, eventsource, undici's EventSource and WebSocket, @elastic/elasticsearch,
 @opensearch-project/opensearch, @google-cloud/storage, @azure/core-rest-pipeline, @slack/web-api, twilio, @sendgrid/client, graphql-request,
-@apollo/client, @fastify/reply-from, http-proxy, http-proxy-middleware, https-proxy-agent, hpagent, postgres, @keyv/redis, knex and sequelize with mysql2.
+@apollo/client, @fastify/reply-from, http-proxy, http-proxy-middleware, https-proxy-agent, hpagent, tunnel, postgres, @keyv/redis, knex and sequelize with mysql2.
 `;
 }
 
