@@ -5,6 +5,10 @@
  *
  * `--connections` (a power of two): how many different connections are asked in turn. With thousands the processor's
  * caches are measured as well, for the Map as for `decide`.
+ *
+ * `anew`: questions that nothing is remembered of, to 16,384 different destinations in turn, so that what the policy says
+ * of them has left the processor's caches when they are asked again. They offer an ALPN protocol, which no answer is
+ * remembered for.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -15,6 +19,9 @@ import { time, type Timing } from './stopwatch.ts';
 
 const KINDS: readonly EntryKind[] = ['host', 'wildcard', 'cidr', 'mixed'];
 const SIZES = [10, 100, 1_000, 10_000, 100_000];
+
+/** Different destinations, for questions that are answered anew. */
+const STRANGERS = 16_384;
 
 const options = readOptions(
   'npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N]',
@@ -38,6 +45,8 @@ console.log(
     'decide p50',
     'p99',
     'mean',
+    'anew p50',
+    'p99',
     'first call ms',
     'Map.get p50',
     'scan p50',
@@ -68,12 +77,14 @@ function measure(kind: EntryKind, size: number): void {
   const mask = connections.length - 1;
   const decided = time(samples, (index) => decide(connections[index & mask]!, meshConfig));
   const memory = heapMiB() - before;
+  const { connections: strangers } = buildWorkbench(kind, size, STRANGERS, { alpn: ['http/1.1'] });
+  const anew = time(Math.min(samples, STRANGERS * 4), (index) => decide(strangers[index % STRANGERS]!, meshConfig));
   const mapped = timeMap(bench, samples);
   const scanned = timeScan(bench, Math.min(samples, Math.ceil(20_000_000 / size)));
   console.log(
     row([
       `${kind} ${size}`,
-      ...[decided.p50, decided.p99, decided.mean].map((value) => value.toFixed(0)),
+      ...[decided.p50, decided.p99, decided.mean, anew.p50, anew.p99].map((value) => value.toFixed(0)),
       firstCalls.toFixed(1),
       mapped.p50.toFixed(0),
       scanned.p50.toFixed(0),
@@ -109,5 +120,5 @@ function heapMiB(): number {
 }
 
 function row([first = '', ...rest]: readonly string[]): string {
-  return first.padEnd(18) + rest.map((cell) => cell.padStart(14)).join('');
+  return first.padEnd(18) + rest.map((cell) => cell.padStart(13)).join('');
 }

@@ -11,8 +11,16 @@ export interface Workbench {
   readonly patterns: readonly string[];
 }
 
-/** `connectionCount`: how many different ones, a power of two; a program talks to tens of hosts, not to thousands. */
-export function buildWorkbench(kind: EntryKind, size: number, connectionCount: number): Workbench {
+/**
+ * `connectionCount`: how many different ones, a power of two; a program talks to tens of hosts, not to thousands.
+ * `also`: what is known of each besides.
+ */
+export function buildWorkbench(
+  kind: EntryKind,
+  size: number,
+  connectionCount: number,
+  also: Partial<Connection> = {},
+): Workbench {
   const patterns = Array.from({ length: size }, (_, index) => patternOf(kindAt(kind, index), index));
   const objects = [
     { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } },
@@ -26,7 +34,7 @@ export function buildWorkbench(kind: EntryKind, size: number, connectionCount: n
     const known = call % 8 !== 0;
     const key = destinationOf(kindAt(kind, index), known ? index : size + call);
     keys.push(key);
-    connections.push(connectionTo(key, call));
+    connections.push({ ...connectionTo(key, call), ...also });
   }
   return asReceived({ objects, connections, keys, patterns });
 }
