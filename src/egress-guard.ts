@@ -33,6 +33,7 @@ import { Warnings } from './upstream/warnings.ts';
 export class EgressGuard implements Guard {
   readonly mode: 'enforce' | 'report';
   active = true;
+  readonly meshCertificates: string | undefined;
   readonly #names = new LearnedNames();
   readonly #policy: EgressPolicy;
   readonly #journal: EgressJournal;
@@ -46,6 +47,7 @@ export class EgressGuard implements Guard {
 
   constructor(options: GuardOptions, observers: readonly ExchangeObserver[], metrics: EgressMetrics | undefined) {
     this.mode = options.mode ?? 'enforce';
+    this.meshCertificates = options.meshCertificates;
     this.#policy = new EgressPolicy(options.meshConfig, options.workload, this.#names);
     this.#journal = new EgressJournal(this.mode, observers, metrics, new Warnings(options.onWarning));
     const parts: GuardParts = {

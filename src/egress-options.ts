@@ -16,6 +16,7 @@ export interface GuardOptions {
   readonly addressGuard?: AddressGuardMode | undefined;
   readonly dnsQueries?: DnsQueries | undefined;
   readonly unixSockets?: readonly string[] | undefined;
+  readonly meshCertificates?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
   readonly random?: (() => number) | undefined;
 }

@@ -45,6 +45,12 @@ export interface EgressOptions {
   readonly dnsQueries?: DnsQueries;
   /** Unix sockets that may be opened: exact paths, or prefixes that end in `*`. Absent: none under REGISTRY_ONLY, else all. */
   readonly unixSockets?: readonly string[];
+  /**
+   * Folder with the certificates of the workload's own identity, for `ISTIO_MUTUAL` of a DestinationRule: `cert-chain.pem`,
+   * `key.pem` and `root-cert.pem`, as a sidecar writes them (OUTPUT_CERTS), or `certificates.pem`, `private_key.pem` and
+   * `ca_certificates.pem`. Read again when they change. Absent: such connections fail with ERR_EGRESS_TLS.
+   */
+  readonly meshCertificates?: string;
   /** Told of what went wrong inside, each kind once. Absent: a process warning. */
   readonly onWarning?: (message: string) => void;
   /** Between 0 and 1, 1 excluded; draws weights, faults and mirrors. Absent: `Math.random`. */

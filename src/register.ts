@@ -110,6 +110,7 @@ function egressOptions(env: Environment): Omit<EgressOptions, 'meshConfig'> {
   const addressGuard = choice(env, 'ADDRESS_GUARD', ['rebinding', 'strict', 'off']);
   const dnsQueries = choice(env, 'DNS_QUERIES', ['any', 'admitted']);
   const unixSockets = setting(env, 'UNIX_SOCKETS');
+  const meshCertificates = setting(env, 'MESH_CERTIFICATES');
   return {
     accessLog: accessLogOf(env),
     ...(mode && { mode }),
@@ -118,6 +119,7 @@ function egressOptions(env: Environment): Omit<EgressOptions, 'meshConfig'> {
     ...(addressGuard && { addressGuard }),
     ...(dnsQueries && { dnsQueries }),
     ...(unixSockets !== undefined && { unixSockets: list(unixSockets) }),
+    ...(meshCertificates !== undefined && { meshCertificates }),
   };
 }
 

@@ -33,7 +33,7 @@ export function governCreateConnection(
       if (refusal) return failingSocket(refusal, { secure: false, host: mark.host, port: mark.port });
       const changed = alone || target || mark.address !== undefined;
       const dial = changed ? dialOptions(guard, options, mark, target, alone) : options;
-      if (target?.tls && this.protocol !== 'https:') return originate(dial, target);
+      if (target?.tls && this.protocol !== 'https:') return originate(guard, dial, target);
       return original.call(this, dial, ...(mark.retry ? [] : args.slice(1))) as Socket;
     };
     const { target, retry } = mark;
@@ -47,9 +47,9 @@ export function governCreateConnection(
 }
 
 /** What a rule's files lack shows where a failed handshake would. */
-function originate(dial: Options, target: UpstreamTarget): tls.TLSSocket | Socket {
+function originate(guard: Guard, dial: Options, target: UpstreamTarget): tls.TLSSocket | Socket {
   try {
-    return tls.connect({ ...dial, ...originationOptions(target) });
+    return tls.connect({ ...dial, ...originationOptions(target, guard.meshCertificates) });
   } catch (error) {
     return failingSocket(error as Error, { secure: false, host: target.host, port: target.port });
   }

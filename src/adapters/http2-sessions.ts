@@ -114,7 +114,7 @@ export class Http2Sessions {
     const connect = (): net.Socket => {
       if (transport === 'tls') return tls.connect({ ...tlsOptionsOf(session), ...options });
       if (target?.tls === undefined) return net.connect(options);
-      return tls.connect({ ...originationOptions(target), ALPNProtocols: ['h2'], ...options });
+      return tls.connect({ ...originationOptions(target, this.#guard.meshCertificates, 'h2'), ...options });
     };
     const name = host.includes(':') ? `[${host}]` : host;
     const carrier = process

@@ -40,7 +40,7 @@ export function mirrorTo(guard: Guard, connection: Connection, upstream: Upstrea
   const options = { host, port, [DECIDED]: mark, lookup: guardLookup(guard, known, 'target', undefined) };
   return new Mirror(head, () =>
     target?.tls
-      ? tls.connect({ ...options, ...originationOptions(target) } as tls.ConnectionOptions)
+      ? tls.connect({ ...options, ...originationOptions(target, guard.meshCertificates) } as tls.ConnectionOptions)
       : net.connect(options),
   );
 }

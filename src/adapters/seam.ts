@@ -132,6 +132,8 @@ export interface Guard {
   admits(connection: Connection): boolean;
   /** The same, whatever the mode: in report mode too it tells what is not admitted. */
   wouldAdmit(connection: Connection): boolean;
+  /** The folder with the certificates of the workload's own identity, for ISTIO_MUTUAL. */
+  readonly meshCertificates: string | undefined;
   /** Every port that some service of the policy is declared with. */
   readonly declaredPorts: readonly number[];
   /** Whether a name may be looked up, or the name of an address: the refusal, else undefined. */

@@ -88,9 +88,9 @@ function dial({ mark, target, originate, options }: Below): Socket {
   const fields: Record<PropertyKey, unknown> = { host, port, [DECIDED]: bytesOnly(mark, target, secure?.servername) };
   for (const name of DIALLING) if (options[name] !== undefined) fields[name] = options[name];
   if (!target || !secure) return new Socket().pause().connect(fields as unknown as { port: number });
-  const { ALPNProtocols: _http, ...origination } = originationOptions({ ...target, tls: secure });
-  const { alpn } = mark;
-  return tls.connect({ ...fields, ...origination, ...(alpn && { ALPNProtocols: [...alpn] }) });
+  const { alpn, guard } = mark;
+  const inside = alpn?.includes('h2') ? 'h2' : alpn?.includes('http/1.1') ? 'http/1.1' : 'bytes';
+  return tls.connect({ ...fields, ...originationOptions({ ...target, tls: secure }, guard.meshCertificates, inside) });
 }
 
 /** The same destination, for a socket that carries bytes and tries once; the server name is the policy's own. */

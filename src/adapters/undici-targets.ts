@@ -93,6 +93,8 @@ export class TargetDispatchers {
   #make(pooling: Pooling, { connection, target, address, connectTimeoutMs }: Detour): Beside {
     const { host, port, transport = 'tcp' } = connection;
     const guard = this.#guard;
+    // undici has ALPN of its own, by which a proxy of the mesh would not know its peers: their TLS is made below the socket.
+    const below = target?.tls?.mode === 'ISTIO_MUTUAL';
     const mark = decidedSocket({
       guard,
       generation: guard.generation,
@@ -100,6 +102,7 @@ export class TargetDispatchers {
       host,
       port,
       ...(target && { target }),
+      ...(below && { alpn: ['http/1.1'] }),
       ...(address !== undefined && { address }),
       ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     });
@@ -109,12 +112,12 @@ export class TargetDispatchers {
         ? this.#offering(connect, mark)
         : {
             ...connect,
-            ...(target?.tls && originationOptions(target)),
+            ...(target?.tls && !below && originationOptions(target, guard.meshCertificates)),
             ...(address !== undefined && { lookup: pinnedLookup(address) }),
             [DECIDED]: mark,
           };
     // An origin of TLS has undici originate it with these options.
-    const secure = transport === 'tls' || (target?.tls !== undefined && typeof connect !== 'function');
+    const secure = transport === 'tls' || (target?.tls !== undefined && !below && typeof connect !== 'function');
     const origin = originOf(secure, host, port);
     return { dispatcher: pooling.make(marked, origin), origin };
   }

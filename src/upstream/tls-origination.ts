@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls';
-import type { UpstreamCluster } from '../core/model/decision.ts';
+import type { UpstreamCluster, UpstreamTls } from '../core/model/decision.ts';
 import { EgressError } from '../errors.ts';
 import type { UpstreamTarget } from './request-plan.ts';
 
@@ -30,34 +31,73 @@ function readKeyMaterial(path: string, cluster: string): string {
   } catch (error) {
     throw new EgressError(
       'ERR_EGRESS_TLS',
-      `ERR_EGRESS_TLS: cannot read \`${path}\`, which the DestinationRule of ${cluster} names`,
+      `ERR_EGRESS_TLS: cannot read \`${path}\`, which TLS to ${cluster} needs`,
       error,
     );
   }
+}
+
+/** What is spoken inside, which ALPN tells: an HTTP version, or bytes of which nothing is known. */
+export type InsideTls = 'http/1.1' | 'h2' | 'bytes';
+
+/** How a folder of mesh certificates calls its files: a sidecar's OUTPUT_CERTS, and the credentials mounted for a workload. */
+const MESH_FILES = [
+  { clientCertificate: 'cert-chain.pem', privateKey: 'key.pem', caCertificates: 'root-cert.pem' },
+  { clientCertificate: 'certificates.pem', privateKey: 'private_key.pem', caCertificates: 'ca_certificates.pem' },
+] as const;
+
+/** Mode ISTIO_MUTUAL with the files of the workload's own identity. Other modes stay. */
+function withIdentity(tls: UpstreamTls, folder: string | undefined, cluster: string): UpstreamTls {
+  if (tls.mode !== 'ISTIO_MUTUAL') return tls;
+  if (folder === undefined)
+    throw new EgressError(
+      'ERR_EGRESS_TLS',
+      `ERR_EGRESS_TLS: ${cluster} asks for ISTIO_MUTUAL, and this process has no certificate of the mesh: name their folder with meshCertificates`,
+    );
+  const [usual, other] = MESH_FILES;
+  const names = existsSync(join(folder, other.clientCertificate)) ? other : usual;
+  return {
+    ...tls,
+    clientCertificate: join(folder, names.clientCertificate),
+    privateKey: join(folder, names.privateKey),
+    caCertificates: join(folder, names.caCertificates),
+  };
+}
+
+/**
+ * In the mesh a receiving proxy knows by ALPN that TLS is the mesh's own, and what is inside (Istio's filter `istio.alpn`).
+ * `istio-peer-exchange` is not offered: it promises an exchange of metadata that nobody here would make.
+ */
+function alpnOf(mode: UpstreamTls['mode'], inside: InsideTls): string[] {
+  if (mode !== 'ISTIO_MUTUAL') return inside === 'bytes' ? [] : [inside];
+  return inside === 'bytes' ? ['istio'] : [inside === 'h2' ? 'istio-h2' : 'istio-http/1.1', 'istio', inside];
 }
 
 /**
  * Options of `tls.connect` for TLS that is originated on behalf of the application, as a DestinationRule says
  * (Istio: ClientTLSSettings). Verified against `caCertificates` (`system`: Node's own roots and NODE_EXTRA_CA_CERTS); the
  * certificate must carry one of `subjectAltNames`, or the SNI. TLS 1.2 and 1.3, as Envoy's default for clients.
+ * With ISTIO_MUTUAL the files are those of the workload's identity, in the folder `meshCertificates`.
  */
-export function originationOptions(target: UpstreamTarget): ConnectionOptions {
-  const { tls, cluster } = target;
-  if (!tls) return {};
+export function originationOptions(
+  target: UpstreamTarget,
+  meshCertificates: string | undefined,
+  inside: InsideTls = 'http/1.1',
+): ConnectionOptions {
+  const { cluster } = target;
+  if (!target.tls) return {};
+  const { servername } = target.tls;
+  const tls = withIdentity(target.tls, meshCertificates, cluster.name);
+  const protocols = alpnOf(tls.mode, inside);
   const read = (path: string): string => readKeyMaterial(path, cluster.name);
   const ca = tls.caCertificates;
   const verified = ca !== undefined && !tls.insecureSkipVerify;
   if (tls.insecureSkipVerify) warnUnverified(cluster);
-  if (tls.mode === 'ISTIO_MUTUAL' && tls.clientCertificate === undefined)
-    throw new EgressError(
-      'ERR_EGRESS_TLS',
-      `ERR_EGRESS_TLS: ${cluster.name} asks for ISTIO_MUTUAL, and this process has no certificate of the mesh`,
-    );
   return {
     minVersion: 'TLSv1.2',
-    ALPNProtocols: ['http/1.1'],
+    ...(protocols.length > 0 && { ALPNProtocols: protocols }),
     rejectUnauthorized: verified,
-    servername: tls.servername ?? '',
+    servername: servername ?? '',
     ...(ca !== undefined && ca !== 'system' && { ca: read(ca) }),
     ...(tls.caCrl !== undefined && { crl: read(tls.caCrl) }),
     ...(tls.clientCertificate !== undefined && { cert: read(tls.clientCertificate) }),

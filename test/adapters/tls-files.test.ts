@@ -82,6 +82,7 @@ describe('ISTIO_MUTUAL', () => {
     const { error } = await get();
     expect(error?.code).toBe('ERR_EGRESS_TLS');
     expect(error?.message).toContain('ISTIO_MUTUAL');
+    expect(error?.message).toContain('meshCertificates');
     expect(secure.connections).toBe(before);
   });
 });

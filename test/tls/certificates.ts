@@ -22,7 +22,7 @@ export async function createAuthority(name = 'sidecarless test authority'): Prom
   return { key: pair.private, cert: pair.cert };
 }
 
-/** A server or client certificate for DNS names and IP addresses, signed by `authority`; the first name is the common name. */
+/** A server or client certificate for DNS names, IP addresses and URIs, signed by `authority`; the first name is the common name. */
 export async function issueCertificate(authority: KeyPair, names: readonly string[]): Promise<KeyPair> {
   const pair = await selfsigned.generate([{ name: 'commonName', value: names[0] ?? 'localhost' }], {
     keyType: 'ec',
@@ -33,7 +33,11 @@ export async function issueCertificate(authority: KeyPair, names: readonly strin
       {
         name: 'subjectAltName',
         altNames: names.map((name) =>
-          /^[\d.]+$|:/.test(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name },
+          name.includes('://')
+            ? { type: 6 as const, value: name }
+            : /^[\d.]+$|:/.test(name)
+              ? { type: 7 as const, ip: name }
+              : { type: 2 as const, value: name },
         ),
       },
     ],
