@@ -59,10 +59,11 @@ export class HttpWatch {
     if (governed.watched) return;
     governed.watched = true;
     holders += 1;
+    hooks ??= place(new PatchRegistry(), classOf(governed.request));
+    // A request that had to wait may outlive whoever governed it.
     if (this.#holds || this.released) return;
     this.#holds = true;
     holders += 1;
-    hooks ??= place(new PatchRegistry(), classOf(governed.request));
   }
 }
 
