@@ -1,11 +1,10 @@
-import type { Socket, SocketReadyState } from 'node:net';
-import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
 import { RetryState, type TryOutcome } from '../upstream/retry.ts';
 import { governedBy } from './http-governed-by.ts';
 import type { NodeRequest } from './http-connection.ts';
+import { SocketFace } from './http-relay-face.ts';
 import { serializeReply } from './local-reply.ts';
 import { answerTlsQuestions } from './tls-questions.ts';
 
@@ -28,10 +27,8 @@ export interface RelayOptions {
  * what comes back only the head is looked at. When the policy says so, the connection below is given up and the same bytes
  * go over another one, before the client has seen anything. Lives as long as the pool keeps it.
  */
-export class RelaySocket extends Duplex {
+export class RelaySocket extends SocketFace {
   readonly encrypted: boolean;
-  timeout = 0;
-  connecting = true;
   readonly #options: RelayOptions;
   #upstream: Socket | undefined;
   #connected = false;
@@ -44,10 +41,9 @@ export class RelaySocket extends Duplex {
   #perTry: NodeJS.Timeout | undefined;
   #backOff: NodeJS.Timeout | undefined;
   #timeout: NodeJS.Timeout | undefined;
-  #keepsAlive = true;
 
   constructor(options: RelayOptions) {
-    super({ autoDestroy: true, emitClose: true });
+    super();
     this.#options = options;
     this.encrypted = options.secure;
     if (options.secure) answerTlsQuestions(this, () => this.#upstream);
@@ -57,47 +53,8 @@ export class RelaySocket extends Duplex {
     this.#open(options.target);
   }
 
-  get remoteAddress(): string | undefined {
-    return this.#upstream?.remoteAddress;
-  }
-  get remotePort(): number | undefined {
-    return this.#upstream?.remotePort;
-  }
-  get localAddress(): string | undefined {
-    return this.#upstream?.localAddress;
-  }
-  get localPort(): number | undefined {
-    return this.#upstream?.localPort;
-  }
-  get remoteFamily(): string | undefined {
-    return this.#upstream?.remoteFamily;
-  }
-  get localFamily(): string | undefined {
-    return this.#upstream?.localFamily;
-  }
-  get bytesRead(): number {
-    return this.#upstream?.bytesRead ?? 0;
-  }
-  get bytesWritten(): number {
-    return this.#upstream?.bytesWritten ?? 0;
-  }
-  get pending(): boolean {
-    return this.connecting;
-  }
-  get readyState(): SocketReadyState {
-    return this.connecting ? 'opening' : (this.#upstream?.readyState ?? 'closed');
-  }
-  address(): object {
-    return this.#upstream?.address() ?? {};
-  }
-  get authorized(): boolean | undefined {
-    return (this.#upstream as TLSSocket | undefined)?.authorized;
-  }
-  get alpnProtocol(): string | false | null | undefined {
-    return (this.#upstream as TLSSocket | undefined)?.alpnProtocol;
-  }
-  get authorizationError(): Error | undefined {
-    return (this.#upstream as TLSSocket | undefined)?.authorizationError;
+  override get below(): Socket | undefined {
+    return this.#upstream;
   }
 
   #newRetries(): RetryState {
@@ -136,7 +93,7 @@ export class RelaySocket extends Duplex {
     upstream.on('error', (error) => this.#upstream === upstream && this.#lost(error));
     upstream.on('close', () => this.#upstream === upstream && this.#lost(undefined));
     upstream.on('timeout', () => this.emit('timeout'));
-    if (!this.#keepsAlive) upstream.unref();
+    if (!this.holdsProcess) upstream.unref();
   }
 
   #startTry(): void {
@@ -280,37 +237,6 @@ export class RelaySocket extends Duplex {
     this.#head = undefined;
     this.push(reply);
     this.push(null);
-  }
-
-  destroySoon(): void {
-    this.destroy();
-  }
-  setTimeout(ms: number, callback?: () => void): this {
-    this.timeout = ms;
-    if (callback) {
-      if (ms > 0) this.once('timeout', callback);
-      else this.removeListener('timeout', callback);
-    }
-    this.#upstream?.setTimeout(ms);
-    return this;
-  }
-  setNoDelay(noDelay?: boolean): this {
-    this.#upstream?.setNoDelay(noDelay);
-    return this;
-  }
-  setKeepAlive(enable?: boolean, delay?: number): this {
-    this.#upstream?.setKeepAlive(enable, delay);
-    return this;
-  }
-  ref(): this {
-    this.#keepsAlive = true;
-    this.#upstream?.ref();
-    return this;
-  }
-  unref(): this {
-    this.#keepsAlive = false;
-    this.#upstream?.unref();
-    return this;
   }
 }
 
