@@ -5,6 +5,7 @@ import type { ObservedSocket } from './socket-exchange.ts';
 import { recordsOf } from './socket-records.ts';
 import { isReplayable } from './undici-body.ts';
 import type { GlobalSlots } from './undici-copies.ts';
+import { isRefused } from './undici-refused.ts';
 import type { OnFollow, UndiciDispatches } from './undici-dispatch.ts';
 import type { Followed } from './undici-token.ts';
 import { observeUnseen } from './undici-unseen.ts';
@@ -67,6 +68,8 @@ export function watchRequests(
   listen('undici:request:create', (message) => {
     if (!guard.active) return;
     const { request } = message as { request: Request };
+    // Our own word of what was refused.
+    if (isRefused(request)) return;
     const current = dispatched();
     if (request.method === 'CONNECT') listenToHeads();
     if (current === undefined) {

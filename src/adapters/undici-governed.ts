@@ -13,6 +13,7 @@ import { answerOutcome, noteAnswer, noteFailure, outcomeOf } from './undici-exch
 import { flatResponseHead, readResponseHead, toResponseHead } from './undici-headers.ts';
 import type { ResponseHead } from './undici-headers.ts';
 import { OutgoingBody } from './undici-outgoing.ts';
+import { tellRefused } from './undici-refused.ts';
 import { giveReply } from './undici-reply.ts';
 import { misled } from './undici-targets.ts';
 import type { Followed } from './undici-token.ts';
@@ -82,9 +83,12 @@ export class GovernedDispatch implements Followed {
   /** Answered here, or failed, no earlier than an upstream could have. */
   settle(verdict: Exclude<RequestVerdict, { kind: 'proceed' | 'resolve' }>): void {
     this.#observe(verdict.exchange);
+    const tellEnd = verdict.kind === 'fail' ? tellRefused(this.request.connection) : undefined;
     const act = (): void => {
-      if (verdict.kind === 'fail') this.fail(verdict.error);
-      else this.#reply(verdict.reply);
+      if (verdict.kind === 'fail') {
+        tellEnd?.(verdict.error);
+        this.fail(verdict.error);
+      } else this.#reply(verdict.reply);
     };
     if (verdict.delayMs === undefined || verdict.delayMs <= 0) setImmediate(act);
     else setTimeout(act, verdict.delayMs);

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EgressDeniedError } from '../../src/errors.ts';
 import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
@@ -153,3 +154,27 @@ for (const watched of [true, false])
       expect(lab.ended[1]).toMatchObject({ responseFlags: 'DC' });
     });
   });
+
+describe('a request that is denied', () => {
+  it('is told on the channels of undici as one that failed, so that tracers know of it', async () => {
+    lab.egress(entry('api.example.com', server.port)).install();
+    const told: [name: string, request: Record<string, unknown>, error: unknown][] = [];
+    const listeners = ['create', 'error'].map((name) => {
+      const listener = (message: unknown): void => {
+        const { request, error } = message as { request: Record<string, unknown>; error?: unknown };
+        told.push([name, request, error]);
+      };
+      subscribe(`undici:request:${name}`, listener);
+      return () => unsubscribe(`undici:request:${name}`, listener);
+    });
+    const denied = fetch('http://evil.example.com/path?q', { method: 'DELETE', headers: { 'x-a': '1' } });
+    await expect(denied).rejects.toThrow('fetch failed');
+    for (const remove of listeners) remove();
+    expect(told.map(([name]) => name)).toEqual(['create', 'error']);
+    expect(told[0]?.[1]).toMatchObject({ origin: 'http://evil.example.com', method: 'DELETE', path: '/path?q' });
+    expect(told[0]?.[1]['headers']).toEqual(expect.arrayContaining(['x-a', '1']));
+    expect(told[1]?.[1]).toBe(told[0]?.[1]);
+    expect(told[1]?.[2]).toBeInstanceOf(EgressDeniedError);
+    expect(lab.lines).toHaveLength(1);
+  });
+});
