@@ -13,7 +13,9 @@ const PARTS = ['Response', 'Request', 'Headers', 'FormData', 'MessageEvent'];
  * else that is done at start-up, so that it is left to the first use of `fetch` and its kin; these are put back right then.
  */
 export function whenBuiltInIsLoaded(patches: PatchRegistry, slots: GlobalSlots): void {
-  const untouched = !slots.read() && process.mainModule === undefined;
+  const isEmpty = !slots.read();
+  if (isLoaded()) return;
+  const untouched = isEmpty && process.mainModule === undefined;
   const undo: (() => void)[] = [];
   const putBack = (): void => {
     for (const one of undo.splice(0)) one();
@@ -31,6 +33,12 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, slots: GlobalSlots):
   // A lazy global is made by reading it.
   slots.read();
   patches.onRestore(putBack);
+}
+
+/** Somebody else's dispatcher in a slot does not tell. Where Node does not either, it is taken not to be. */
+function isLoaded(): boolean {
+  const { moduleLoadList } = process as { readonly moduleLoadList?: readonly string[] };
+  return moduleLoadList?.includes('NativeModule internal/deps/undici/undici') === true;
 }
 
 /** Calls `load` before the function or the getter. */
