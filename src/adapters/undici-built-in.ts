@@ -16,10 +16,9 @@ export function whenBuiltInIsLoaded(patches: PatchRegistry, slots: GlobalSlots):
   const isEmpty = !slots.read();
   if (isLoaded()) return;
   const untouched = isEmpty && process.mainModule === undefined;
-  const undo: (() => void)[] = [];
-  const putBack = (): void => {
-    for (const one of undo.splice(0)) one();
-  };
+  const undo: Undo[] = [];
+  // Where somebody stands on top, there is another time: he may leave before we do.
+  const putBack = (): void => void undo.push(...undo.splice(0).filter((one) => !one()));
   const load = (): void => {
     putBack();
     // A bundler would leave out a reading of which nothing is made.
@@ -41,8 +40,11 @@ function isLoaded(): boolean {
   return moduleLoadList?.includes('NativeModule internal/deps/undici/undici') === true;
 }
 
+/** False: somebody else's is there now. */
+type Undo = () => boolean;
+
 /** Calls `load` before the function or the getter. */
-function guardEntrance(owner: object, name: string, load: () => void, undo: (() => void)[]): void {
+function guardEntrance(owner: object, name: string, load: () => void, undo: Undo[]): void {
   const descriptor = Object.getOwnPropertyDescriptor(owner, name);
   if (descriptor?.configurable !== true) return;
   const kind = typeof descriptor.value === 'function' ? 'value' : 'get' in descriptor ? 'get' : undefined;
@@ -64,8 +66,9 @@ function guardEntrance(owner: object, name: string, load: () => void, undo: (() 
     Object.defineProperty(entrance, key, { value: Reflect.get(original, key), configurable: true });
   Object.defineProperty(owner, name, { ...descriptor, [kind]: entrance });
   undo.push(() => {
-    if (Object.getOwnPropertyDescriptor(owner, name)?.[kind] === entrance)
-      Object.defineProperty(owner, name, descriptor);
+    if (Object.getOwnPropertyDescriptor(owner, name)?.[kind] !== entrance) return false;
+    Object.defineProperty(owner, name, descriptor);
+    return true;
   });
 }
 
@@ -73,7 +76,7 @@ function guardEntrance(owner: object, name: string, load: () => void, undo: (() 
  * A global of Node 22 and later that nobody has read yet: merely to look at it would load what it comes from, so that a
  * getter stands in for it, and `node:http` has the same class.
  */
-function guardLazy(name: string, load: () => void, undo: (() => void)[]): void {
+function guardLazy(name: string, load: () => void, undo: Undo[]): void {
   const attributes = { configurable: true, enumerable: false };
   const settle = (value: unknown): void => {
     Object.defineProperty(globalThis, name, { ...attributes, writable: true, value });
@@ -93,6 +96,8 @@ function guardLazy(name: string, load: () => void, undo: (() => void)[]): void {
   const guarding = standIn(load);
   undo.push(() => {
     // Still unread, it stays so: Node's own getter cannot be put back.
-    if (Object.getOwnPropertyDescriptor(globalThis, name)?.get === guarding) standIn(() => undefined);
+    if (Object.getOwnPropertyDescriptor(globalThis, name)?.get !== guarding) return false;
+    standIn(() => undefined);
+    return true;
   });
 }
