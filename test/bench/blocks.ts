@@ -12,7 +12,7 @@ export interface Block {
 }
 
 /**
- * Sends `count` requests, `width` at a time, after half as many to warm up. Garbage is not collected in between: with no request
+ * Sends `count` requests, `width` at a time, after as many to warm up. Garbage is not collected in between: with no request
  * alive V8 would throw away what it compiled for requests, and the block would measure how that is compiled again.
  */
 export async function runBlock(
@@ -22,7 +22,7 @@ export async function runBlock(
   proxySeconds: () => number = () => 0,
 ): Promise<Block> {
   const width = load === '50 in flight' ? 50 : 1;
-  await send(client, width, new Float64Array(Math.max(width * 2, Math.ceil(count / 2))));
+  await send(client, width, new Float64Array(Math.max(width * 2, count)));
   const durations = new Float64Array(count);
   const proxyBefore = proxySeconds();
   const before = process.cpuUsage();
@@ -60,8 +60,15 @@ export function spread(values: readonly number[]): string {
   return `${median} (${low}-${high})`;
 }
 
-/** The order of the variants moves with each round, so that none always runs after the same one. */
+/**
+ * The order of the variants changes with each round, so that each runs after each other one equally often (a Williams design):
+ * what was in place before leaves its mark on compiled code.
+ */
 export function inOrder<T>(variants: readonly T[], round: number): readonly T[] {
-  const rotated = variants.map((_, index) => variants[(index + round) % variants.length]!);
-  return round % 2 === 0 ? rotated : rotated.reverse();
+  const count = variants.length;
+  const row = variants.map((_, index) => {
+    const step = index % 2 === 0 ? count - index / 2 : (index + 1) / 2;
+    return variants[(step + round) % count]!;
+  });
+  return Math.floor(round / count) % 2 === 0 ? row : row.reverse();
 }
