@@ -74,7 +74,8 @@ function failed(socket: net.Socket): Promise<void> {
 
 /** The one inside Node. */
 function undiciAgent(): new (options: object) => { close(): Promise<void> } {
-  const slot = (globalThis as Record<symbol, unknown>)[Symbol.for('undici.globalDispatcher.1')];
+  const slots = globalThis as unknown as Record<symbol, object | undefined>;
+  const slot = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
   return (slot as { constructor: new (options: object) => { close(): Promise<void> } }).constructor;
 }
 
