@@ -86,15 +86,9 @@ export function readDecided(
   host: string,
   port: number,
 ): DecidedSocket | undefined {
-  const decided = (options[DECIDED] as DecidedSocket | undefined) ?? offered?.mark;
-  if (decided === undefined || !issued.has(decided)) return undefined;
-  if (decided.guard !== guard || decided.generation !== guard.generation) return undefined;
-  const { target } = decided;
-  const asDialled = decided.host === host && decided.port === port;
-  const asTarget = target !== undefined && target.host === host && target.port === port;
-  if (!asDialled && !asTarget) return undefined;
-  if (offered?.mark === decided) offered.taken = true;
-  return decided;
+  return readMark(options, guard, (decided) =>
+    [decided, decided.target].some((named) => named !== undefined && named.host === host && named.port === port),
+  );
 }
 
 /** The mark on options that name a unix socket: one that the policy itself gives as an endpoint. */
@@ -103,9 +97,17 @@ export function readDecidedPath(
   guard: Guard,
   path: string,
 ): DecidedSocket | undefined {
+  return readMark(options, guard, ({ target }) => target?.path === path);
+}
+
+function readMark(
+  options: Readonly<Record<PropertyKey, unknown>>,
+  guard: Guard,
+  admits: (decided: DecidedSocket) => boolean,
+): DecidedSocket | undefined {
   const decided = (options[DECIDED] as DecidedSocket | undefined) ?? offered?.mark;
-  if (decided === undefined || !issued.has(decided) || decided.target?.path !== path) return undefined;
-  if (decided.guard !== guard || decided.generation !== guard.generation) return undefined;
+  if (decided === undefined || !issued.has(decided)) return undefined;
+  if (decided.guard !== guard || decided.generation !== guard.generation || !admits(decided)) return undefined;
   if (offered?.mark === decided) offered.taken = true;
   return decided;
 }

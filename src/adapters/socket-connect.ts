@@ -147,9 +147,9 @@ function decideConnection(
   if (verdict.idleTimeoutMs !== undefined) closeWhenIdle(socket, verdict.idleTimeoutMs);
   const { connectTimeoutMs } = verdict;
   const { generation } = guard;
-  const isSession = (targetBelow(target, socket) ?? verdict.sessionRetry) !== undefined && isHttp2Connecting();
-  const connectRetry = isSession && recordsOf(guard).exchangesHandles ? verdict.sessionRetry?.() : undefined;
   const over = targetBelow(target, socket);
+  const isSession = (over ?? verdict.sessionRetry) !== undefined && isHttp2Connecting();
+  const connectRetry = isSession && recordsOf(guard).exchangesHandles ? verdict.sessionRetry?.() : undefined;
   if (over) {
     return dialOver(guard, socket, options, {
       guard,

@@ -37,14 +37,18 @@ export function isFailingSocket(socket: unknown): boolean {
   return typeof socket === 'object' && socket !== null && ours.has(socket);
 }
 
-/** Connect options that start an attempt which goes nowhere: a name, since a literal would be dialled at once. */
+/** A literal would be dialled at once, without a lookup: a name that can be nobody's (RFC 2606) stands for it. */
+export function nameInPlaceOf(host: string): string {
+  return net.isIP(host) ? `${host.replaceAll(':', '-')}.invalid` : host;
+}
+
+/** Connect options that start an attempt which goes nowhere. */
 export function neverConnecting(options: {
   readonly host: string;
   readonly port: number;
 }): Record<PropertyKey, unknown> {
-  const host = net.isIP(options.host) ? `${options.host.replaceAll(':', '-')}.invalid` : options.host;
   return {
-    host,
+    host: nameInPlaceOf(options.host),
     port: options.port || 1,
     lookup: neverAnswer,
     autoSelectFamily: false,

@@ -4,6 +4,7 @@ import type { Connection } from '../core/model/connection.ts';
 import type { OptionsSnapshot } from './connection-snapshot.ts';
 import type { DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
+import { nameInPlaceOf } from './socket-failure.ts';
 import { openBelow } from './socket-below.ts';
 import { recordsOf, type ConnectAttempt } from './socket-records.ts';
 
@@ -73,7 +74,7 @@ export function connectOver(
     path: undefined,
     localAddress: undefined,
     localPort: undefined,
-    host: net.isIP(mark.host) ? `${mark.host.replaceAll(':', '-')}.invalid` : mark.host,
+    host: nameInPlaceOf(mark.host),
     port: target.port || mark.port,
     autoSelectFamily: false,
     lookup,

@@ -57,7 +57,7 @@ export function adopt(socket: Socket, handle: Handle): Handle {
   setOwner(handle, socket);
   (socket as unknown as Record<symbol, (handle: Handle) => void>)[REINITIALIZE as symbol]?.(handle);
   const present = holder._handle;
-  if (!present || present === undefined) throw new Error('the connection was not taken over');
+  if (!present) throw new Error('the connection was not taken over');
   if (!keepsAlive) socket.unref();
   return present;
 }
