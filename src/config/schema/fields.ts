@@ -95,24 +95,25 @@ export const stringMatch = lazily(() =>
 );
 export const stringMatchMap = lazily(() => z.record(z.string(), stringMatch()));
 
+const COMPARED_EXACTLY = celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed');
+
+const selectedLabels = lazily(() =>
+  z.record(
+    z.string(),
+    z.string().check(
+      z.maxLength(63),
+      z.refine((value) => !value.includes('*'), COMPARED_EXACTLY),
+    ),
+  ),
+);
+
 /** networking.istio.io WorkloadSelector: of ServiceEntry and Sidecar. */
 export const workloadSelector = lazily(() =>
   z.strictObject({
     labels: whenGiven(() =>
-      z
-        .record(
-          z.string(),
-          z.string().check(
-            z.maxLength(63),
-            z.refine(
-              (value) => !value.includes('*'),
-              celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
-            ),
-          ),
-        )
-        .check(
-          z.refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels')),
-        ),
+      selectedLabels().check(
+        z.refine((labels) => Object.keys(labels).length <= 256, celRule('outOfRange', 'has more than 256 labels')),
+      ),
     ),
   }),
 );
@@ -121,25 +122,11 @@ export const workloadSelector = lazily(() =>
 export const matchLabelsSelector = lazily(() =>
   z.strictObject({
     matchLabels: whenGiven(() =>
-      z
-        .record(
-          z.string(),
-          z.string().check(
-            z.maxLength(63),
-            z.refine(
-              (value) => !value.includes('*'),
-              celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
-            ),
-          ),
-        )
-        .check(
-          z.refine((labels) => Object.keys(labels).length <= 4096, celRule('outOfRange', 'has more than 4096 labels')),
-          z.refine((labels) => !Object.hasOwn(labels, ''), celRule('selectorLabels', 'has a label without a name')),
-          z.refine(
-            (labels) => !Object.keys(labels).some((key) => key.includes('*')),
-            celRule('selectorLabels', 'a selector compares labels exactly; * is not allowed'),
-          ),
-        ),
+      selectedLabels().check(
+        z.refine((labels) => Object.keys(labels).length <= 4096, celRule('outOfRange', 'has more than 4096 labels')),
+        z.refine((labels) => !Object.hasOwn(labels, ''), celRule('selectorLabels', 'has a label without a name')),
+        z.refine((labels) => !Object.keys(labels).some((key) => key.includes('*')), COMPARED_EXACTLY),
+      ),
     ),
   }),
 );
