@@ -12,9 +12,7 @@ type OriginSet = (this: ClientHttp2Session) => string[] | undefined;
  * the one that was asked for.
  */
 export function installOriginSet(guard: Guard, patches: PatchRegistry, prototype: object): void {
-  const owner = ownerOf(prototype, 'originSet');
-  if (owner === undefined) return;
-  patches.wrapGetter<OriginSet>(owner, 'originSet', (original) => {
+  patches.wrapGetter<OriginSet>(prototype, 'originSet', (original) => {
     return function originSet(this: ClientHttp2Session): string[] | undefined {
       const origins = original.call(this);
       try {
@@ -37,10 +35,4 @@ function withAskedOrigin(guard: Guard, session: ClientHttp2Session, origins: str
 
 function originOf(host: string, port: number): string {
   return new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`).origin;
-}
-
-function ownerOf(prototype: object, key: PropertyKey): object | undefined {
-  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null)
-    if (Object.hasOwn(at, key)) return at;
-  return undefined;
 }

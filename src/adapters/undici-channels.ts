@@ -28,7 +28,7 @@ type Request = CreatedRequest & { [FOLLOWED]?: Followed };
  * when its head is written. A request that no dispatch of ours is on the stack of comes from a copy that we do not know.
  *
  * What undici tells costs each request something, so that a channel is listened to from when it is first of use: gives what
- * is to be called with each request that is to hear of them.
+ * is to be called with the body of each request that is to hear of them.
  */
 export function watchRequests(
   guard: Guard,
@@ -86,7 +86,7 @@ export function watchRequests(
     const { hostname, protocol, port } = (message as { connectParams: ConnectParams }).connectParams;
     recordsOf(guard).expect(hostname, Number(port) || (protocol === 'https:' ? 443 : 80));
   });
-  return (_followed, body) => {
+  return (body) => {
     listenToHeads();
     if (!isReplayable(body)) listenToBodies();
   };

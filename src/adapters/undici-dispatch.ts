@@ -18,12 +18,12 @@ import { refusedTunnel } from './undici-tunnel.ts';
 
 type Proceed = Extract<RequestVerdict, { kind: 'proceed' }>;
 
-/** The bundled preload loads this file with the first request. `onFollow`: called with each of which is to be heard what channels tell. */
+/** The bundled preload loads this file with the first request. `onFollow`: called with the body of each of which is to be heard what channels tell. */
 export function undiciDispatches(guard: Guard, onFollow: OnFollow = () => undefined): UndiciDispatches {
   return new UndiciDispatches(guard, onFollow);
 }
 
-export type OnFollow = (followed: Followed, body: unknown) => void;
+export type OnFollow = (body: unknown) => void;
 
 /**
  * Decides requests that pass an undici dispatcher. A request goes through several dispatchers of one copy (Agent, Pool,
@@ -84,7 +84,7 @@ export class UndiciDispatches {
       const exchange = this.#guard.passed(passage.passage, passage.connectionOf(options), 'undici');
       if (exchange) {
         const passing = passingDispatch(this.#guard, passage, exchange, options, handler);
-        this.#onFollow(passing, options.body);
+        this.#onFollow(options.body);
         return this.#passOn(passing, carrier, passing.mark(options), passing as unknown as Handler);
       }
     }
@@ -152,7 +152,7 @@ export class UndiciDispatches {
     const { governed, plan } = send;
     if (exchange === undefined && wait === undefined && send.address === undefined && isIdle(plan))
       return this.#sender.send(send, send.handler, undefined, true);
-    this.#onFollow(governed, send.asked.options.body);
+    this.#onFollow(send.asked.options.body);
     let result = true;
     const { generation } = this.#guard;
     const sendTry = (handler: Handler, target: UpstreamTarget | undefined): void => {

@@ -1,9 +1,9 @@
 import type { TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
 import {
+  isConnectError,
   isFailureNoted,
   isRefusal,
-  isTlsError,
   noteClientGone,
   noteConnectFailure,
   noteUpstreamFailure,
@@ -44,9 +44,8 @@ function resetOfStream({ message }: Error): UpstreamFailure {
 /** What an error means for another try. Undefined: nothing that could go better. */
 export function outcomeOf(error: NodeJS.ErrnoException, started: boolean): TryOutcome | undefined {
   if (isRefusal(error)) return undefined;
-  const { code = '', syscall, name } = error;
-  const connecting = syscall === 'connect' || syscall === 'getaddrinfo' || code === 'UND_ERR_CONNECT_TIMEOUT';
-  if (connecting || name === 'AggregateError' || isTlsError(error)) return { kind: 'connect-failure' };
+  const { code = '' } = error;
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || isConnectError(error)) return { kind: 'connect-failure' };
   if (code === 'ERR_HTTP2_STREAM_ERROR')
     return { kind: 'reset', sent: started, refused: error.message.includes('REFUSED_STREAM') };
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return { kind: 'reset', sent: started };
