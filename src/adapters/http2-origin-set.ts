@@ -1,4 +1,5 @@
 import type { ClientHttp2Session } from 'node:http2';
+import { originText } from '../upstream/authority.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { recordOfSession } from './http2-connection.ts';
 import type { Guard } from './seam.ts';
@@ -33,6 +34,7 @@ function withAskedOrigin(guard: Guard, session: ClientHttp2Session, origins: str
   return origins.map((origin) => (origin === dialled ? originOf(sni, port) : origin));
 }
 
+/** Without the port where it is the scheme's own. */
 function originOf(host: string, port: number): string {
-  return new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`).origin;
+  return new URL(originText(true, host, port)).origin;
 }

@@ -2,6 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
+import { originText } from '../upstream/authority.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
 import { DECIDED, decidedSocket } from './decided-socket.ts';
 import { hiddenField } from './hidden-field.ts';
@@ -116,13 +117,10 @@ export class Http2Sessions {
       if (target?.tls === undefined) return net.connect(options);
       return tls.connect({ ...originationOptions(target, this.#guard.meshCertificates, 'h2'), ...options });
     };
-    const name = host.includes(':') ? `[${host}]` : host;
-    const carrier = process
-      .getBuiltinModule('node:http2')
-      .connect(`${transport === 'tls' ? 'https' : 'http'}://${name}:${port}`, {
-        createConnection: connect,
-        settings: settingsOf(session),
-      });
+    const carrier = process.getBuiltinModule('node:http2').connect(originText(transport === 'tls', host, port), {
+      createConnection: connect,
+      settings: settingsOf(session),
+    });
     // Its streams tell what became of it.
     carrier.on('error', () => undefined);
     return carrier;

@@ -1,6 +1,7 @@
 import { errorMonitor } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { hostAndPort } from '../upstream/authority.ts';
 import type { Exchange, Guard } from './seam.ts';
 import { isConnectError, isRefusal, noteTcpConnectFailure } from './upstream-failure.ts';
 
@@ -37,18 +38,13 @@ export type ObservedSocket = Partial<
 /** Addresses and TLS facts, while the socket still has them. */
 export function describeSocket(exchange: Exchange, socket: ObservedSocket): void {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
-  if (remoteAddress !== undefined) exchange.upstreamHost = endpointText(remoteAddress, remotePort);
-  if (localAddress !== undefined) exchange.localAddress = endpointText(localAddress, localPort);
+  if (remoteAddress !== undefined) exchange.upstreamHost = hostAndPort(remoteAddress, remotePort ?? 0);
+  if (localAddress !== undefined) exchange.localAddress = hostAndPort(localAddress, localPort ?? 0);
   const version = typeof socket.getProtocol === 'function' ? socket.getProtocol() : undefined;
   if (version) exchange.tlsVersion = version;
   const cipher =
     typeof socket.getCipher === 'function' ? (socket.getCipher() as { name?: string } | undefined) : undefined;
   if (cipher?.name !== undefined) exchange.tlsCipher = cipher.name;
-}
-
-/** `ip:port`, IPv6 in brackets. */
-export function endpointText(address: string, port: number | undefined): string {
-  return address.includes(':') ? `[${address}]:${port ?? 0}` : `${address}:${port ?? 0}`;
 }
 
 /** A denial was described when it was decided. */

@@ -5,7 +5,7 @@ import type { HeaderList } from '../upstream/header-operations.ts';
 import { serverNameOf } from './connection-snapshot.ts';
 import { hiddenField } from './hidden-field.ts';
 import { agentOptions, parseOrigin } from './undici-dispatcher.ts';
-import type { DispatchOptions } from './undici-dispatcher.ts';
+import type { DispatchOptions, Origin } from './undici-dispatcher.ts';
 import { isOneShot, readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
 
 export type Named = Connection & { readonly host: string; readonly request: HttpRequest };
@@ -14,6 +14,7 @@ export type Named = Connection & { readonly host: string; readonly request: Http
 export interface AskedDispatch {
   /** To be dispatched in place of those that were read. */
   readonly options: DispatchOptions;
+  readonly origin: Origin;
   readonly connection: Named;
   readonly headers: HeaderList;
 }
@@ -26,11 +27,22 @@ export function readDispatch(dispatcher: object | undefined, given: DispatchOpti
   if (options.origin !== undefined) options.origin = origin.text;
   const headers = readRequestHeaders(options.headers);
   if (isOneShot(options.headers)) options.headers = headers.flat();
-  const path = pathOf(options);
+  settleQuery(options);
+  const named = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  return { options, origin, connection: connectionTo(origin, options, headers, named), headers };
+}
+
+/** One request to an origin. `named`: its Host header, where it has one of its own. */
+export function connectionTo(
+  origin: Origin,
+  { method, path, servername }: Pick<DispatchOptions, 'method' | 'path' | 'servername'>,
+  headers: HeaderList,
+  named: string | undefined,
+): Named {
   const secure = origin.protocol === 'https:';
-  const authority = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? origin.authority;
-  const sni = secure ? serverNameOf(options.servername, origin.host, authority) : undefined;
-  const connection: Named = {
+  const authority = named ?? origin.authority;
+  const sni = secure ? serverNameOf(servername, origin.host, authority) : undefined;
+  return {
     host: origin.host,
     port: origin.port,
     transport: secure ? 'tls' : 'tcp',
@@ -38,13 +50,12 @@ export function readDispatch(dispatcher: object | undefined, given: DispatchOpti
     authority,
     ...(sni !== undefined && { sni }),
     request: {
-      method: typeof options.method === 'string' ? options.method : 'GET',
-      path,
+      method: typeof method === 'string' ? method : 'GET',
+      path: typeof path === 'string' ? path : '/',
       scheme: secure ? 'https' : 'http',
       headers: toHeaderRecord(headers),
     },
   };
-  return { options, connection, headers };
 }
 
 interface Carries {
@@ -75,12 +86,11 @@ export function carriesAsIs(dispatcher: object): boolean {
   return carriesOf(dispatcher).asIs;
 }
 
-/** The path as undici will send it, its `query` option included, which is thereby settled. */
-function pathOf(options: DispatchOptions): string {
+/** The path as undici will send it, its `query` option included. */
+function settleQuery(options: DispatchOptions): void {
+  if (typeof options.query !== 'object' || options.query === null) return;
   const path = typeof options.path === 'string' ? options.path : '/';
-  if (typeof options.query !== 'object' || options.query === null) return path;
   const query = stringify(options.query as ParsedUrlQueryInput);
   options.query = undefined;
   options.path = query === '' ? path : `${path}?${query}`;
-  return options.path as string;
 }

@@ -160,18 +160,15 @@ export class UndiciPassages {
   }
 
   /** Asks, once for each origin, whether there is a passage for the requests that follow. */
-  learn({ connection }: AskedDispatch): void {
+  learn({ connection, origin: asked }: AskedDispatch): void {
     if (this.#generation !== this.#guard.generation) {
       this.#byOrigin.clear();
       this.#generation = this.#guard.generation;
     }
-    const { host, port, transport, sni } = connection;
-    const secure = transport === 'tls';
-    const bracketed = host.includes(':') ? `[${host}]` : host;
-    const authority = port === (secure ? 443 : 80) ? bracketed : `${bracketed}:${port}`;
-    const origin = `${secure ? 'https' : 'http'}://${authority}`;
-    if (this.#byOrigin.has(origin) || connection.authority !== authority || (secure ? sni !== host : sni !== undefined))
-      return;
+    const { protocol, host, authority } = asked;
+    const origin = `${protocol}//${authority}`;
+    const sni = protocol === 'https:' ? host : undefined;
+    if (this.#byOrigin.has(origin) || connection.authority !== authority || connection.sni !== sni) return;
     if (this.#byOrigin.size >= MAX_ORIGINS) this.#byOrigin.clear();
     this.#byOrigin.set(origin, this.#ask(origin, authority, connection));
   }

@@ -1,5 +1,6 @@
 import * as channels from 'node:diagnostics_channel';
 import type { Connection } from '../core/model/connection.ts';
+import { originText } from '../upstream/authority.ts';
 
 /**
  * What undici's channels tell of a request that was refused before undici made one of it: without it, tracers would know
@@ -17,8 +18,7 @@ class RefusedRequest {
   readonly aborted = false;
 
   constructor({ host = '', port, transport, request }: Connection) {
-    const bracketed = host.includes(':') ? `[${host}]` : host;
-    this.origin = new URL(`${transport === 'tls' ? 'https' : 'http'}://${bracketed}:${port}`).origin;
+    this.origin = new URL(originText(transport === 'tls', host, port)).origin;
     this.method = request?.method ?? 'GET';
     this.path = request?.path ?? '/';
     for (const [name, value] of Object.entries(request?.headers ?? {}))

@@ -1,3 +1,4 @@
+import { originText } from '../upstream/authority.ts';
 import { applyHeaderOperations, withAuthority } from '../upstream/header-operations.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 import { mirrorTo } from './mirror-connection.ts';
@@ -109,8 +110,7 @@ export class DispatchSender {
       return;
     }
     const host = target?.host ?? address ?? connection.host;
-    const scheme = connection.transport === 'tls' ? 'https' : 'http';
-    options.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${target?.port ?? connection.port}`;
+    options.origin = originText(connection.transport === 'tls', host, target?.port ?? connection.port);
     options.servername = connection.sni ?? '';
   }
 

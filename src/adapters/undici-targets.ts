@@ -1,4 +1,5 @@
 import type { Connection } from '../core/model/connection.ts';
+import { originText } from '../upstream/authority.ts';
 import { originationOptions } from '../upstream/tls-origination.ts';
 import { DECIDED, decidedSocket, offer, type DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
@@ -118,7 +119,7 @@ export class TargetDispatchers {
           };
     // An origin of TLS has undici originate it with these options.
     const secure = transport === 'tls' || (target?.tls !== undefined && !below && typeof connect !== 'function');
-    const origin = originOf(secure, host, port);
+    const origin = originText(secure, host, port);
     return { dispatcher: pooling.make(marked, origin), origin };
   }
 
@@ -144,8 +145,4 @@ export function misled(guard: Guard, connection: Connection, target: UpstreamTar
   const where = target ? `${target.host || target.path}:${target.port}` : 'the address that was decided';
   const why = `the policy leads it to ${where}, and its dispatcher connects elsewhere (to a proxy, or with a connector of its own)`;
   return guard.unroutable(connection, why);
-}
-
-function originOf(secure: boolean, host: string, port: number): string {
-  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

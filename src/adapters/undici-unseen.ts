@@ -1,11 +1,11 @@
 import * as channels from 'node:diagnostics_channel';
 import type { Connection } from '../core/model/connection.ts';
 import type { Exchange, Guard } from './seam.ts';
-import { serverNameOf } from './connection-snapshot.ts';
+import { connectionTo } from './undici-connection.ts';
 import { parseOrigin } from './undici-dispatcher.ts';
 import { noteClientGone } from './upstream-failure.ts';
 import { noteAnswer, noteFailure } from './undici-exchange.ts';
-import { readRequestHeaders, toHeaderRecord } from './undici-headers.ts';
+import { readRequestHeaders } from './undici-headers.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 
 /** undici's Request, as its channel publishes it. */
@@ -53,23 +53,9 @@ function connectionOf(request: CreatedRequest): Connection | undefined {
   if (origin === undefined || request.method === 'CONNECT') return undefined;
   const headers =
     typeof request.headers === 'string' ? readBlock(request.headers) : readRequestHeaders(request.headers);
-  const secure = origin.protocol === 'https:';
-  const authority = typeof request.host === 'string' && request.host !== '' ? request.host : origin.authority;
-  const sni = secure ? serverNameOf(request.servername ?? undefined, origin.host, authority) : undefined;
-  return {
-    host: origin.host,
-    port: origin.port,
-    transport: secure ? 'tls' : 'tcp',
-    protocol: 'http1',
-    authority,
-    ...(sni !== undefined && { sni }),
-    request: {
-      method: typeof request.method === 'string' ? request.method : 'GET',
-      path: typeof request.path === 'string' ? request.path : '/',
-      scheme: secure ? 'https' : 'http',
-      headers: toHeaderRecord(headers),
-    },
-  };
+  const named = typeof request.host === 'string' && request.host !== '' ? request.host : undefined;
+  const servername = request.servername ?? undefined;
+  return connectionTo(origin, { method: request.method, path: request.path, servername }, headers, named);
 }
 
 function readBlock(block: string): HeaderList {

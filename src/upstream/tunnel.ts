@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { hostAndPort } from './authority.ts';
 import { chunk, ChunkedReader, LAST_CHUNK } from './chunked-body.ts';
 import type { UpstreamTunnel } from './request-plan.ts';
 
@@ -19,7 +20,7 @@ export function openTunnel(
   { protocol, targetHost, targetPort }: UpstreamTunnel,
   callback: (outcome: TunnelOutcome) => void,
 ): void {
-  const authority = `${targetHost.includes(':') ? `[${targetHost}]` : targetHost}:${targetPort}`;
+  const authority = hostAndPort(targetHost, targetPort);
   let held: Buffer = Buffer.alloc(0);
   const end = (outcome: TunnelOutcome): void => {
     connection.pause();
