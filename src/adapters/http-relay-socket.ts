@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { RetryPolicy, UpstreamCluster } from '../core/model/decision.ts';
 import type { UpstreamTarget } from '../upstream/request-plan.ts';
-import { RetryState, type TryOutcome } from '../upstream/retry.ts';
+import { readFields } from '../upstream/http1-head.ts';
+import { answered, RetryState, type TryOutcome } from '../upstream/retry.ts';
 import { governedBy } from './http-governed-by.ts';
 import type { NodeRequest } from './http-connection.ts';
 import { SocketFace } from './http-relay-face.ts';
@@ -241,17 +242,7 @@ export class RelaySocket extends SocketFace {
 }
 
 function outcomeOf(head: string): TryOutcome {
-  const [line = '', ...fields] = head.split('\r\n');
-  const headers = new Map<string, string>();
-  for (const field of fields) {
-    const colon = field.indexOf(':');
-    if (colon > 0) headers.set(field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim());
-  }
-  const grpc = headers.get('grpc-status');
-  return {
-    kind: 'response',
-    status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(line)?.[1] ?? 0),
-    ...(grpc !== undefined && { grpcStatus: Number(grpc) }),
-    header: (name) => headers.get(name),
-  };
+  const [line = '', ...lines] = head.split('\r\n');
+  const fields = readFields(lines);
+  return answered(Number(/^HTTP\/1\.[01] (\d{3})/.exec(line)?.[1] ?? 0), (name) => fields.get(name));
 }

@@ -14,7 +14,7 @@ import {
 } from './upstream-failure.ts';
 import { readStreamHeaders, valueOf } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
-import type { TryOutcome } from '../upstream/retry.ts';
+import { answered, type TryOutcome } from '../upstream/retry.ts';
 import { hiddenField } from './hidden-field.ts';
 
 const NGHTTP2_PROTOCOL_ERROR = 1;
@@ -132,14 +132,8 @@ export function outcomeOfStream(
   return { kind: 'reset', sent: true, refused: rstCode === NGHTTP2_REFUSED_STREAM };
 }
 
-/** An answer, for the conditions of a retry policy. gRPC tells its status in the head only when nothing follows. */
+/** An answer, for the conditions of a retry policy. */
 export function outcomeOfHead(head: IncomingHttpHeaders & { ':status'?: number }): TryOutcome {
   const list = readStreamHeaders(head);
-  const grpcStatus = valueOf(list, 'grpc-status');
-  return {
-    kind: 'response',
-    status: Number(head[':status'] ?? 0),
-    grpcStatus: grpcStatus === undefined ? undefined : Number(grpcStatus),
-    header: (name) => valueOf(list, name),
-  };
+  return answered(Number(head[':status'] ?? 0), (name) => valueOf(list, name));
 }

@@ -1,4 +1,4 @@
-import type { TryOutcome } from '../upstream/retry.ts';
+import { answered, type TryOutcome } from '../upstream/retry.ts';
 import type { Exchange } from './seam.ts';
 import {
   isConnectError,
@@ -55,7 +55,5 @@ export function outcomeOf(error: NodeJS.ErrnoException, started: boolean): TryOu
 /** What an answer means for another try. */
 export function answerOutcome(status: number, head: ResponseHead): TryOutcome {
   const list = readResponseHead(head);
-  const header = (name: string): string | undefined => list.find(([other]) => other.toLowerCase() === name)?.[1];
-  const grpc = header('grpc-status');
-  return { kind: 'response', status, grpcStatus: grpc === undefined ? undefined : Number(grpc), header };
+  return answered(status, (name) => list.find(([other]) => other.toLowerCase() === name)?.[1]);
 }

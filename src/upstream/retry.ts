@@ -19,6 +19,12 @@ export type TryOutcome =
   /** A limit of the cluster's connection pool. Never tried again. */
   | { readonly kind: 'overflow' };
 
+/** An answer, by its head: gRPC tells its status there only when nothing follows. `header`: by lower-case name. */
+export function answered(status: number, header: (name: string) => string | undefined): TryOutcome {
+  const grpcStatus = header('grpc-status');
+  return { kind: 'response', status, grpcStatus: grpcStatus === undefined ? undefined : Number(grpcStatus), header };
+}
+
 /** gRPC statuses by the condition that names them. */
 const GRPC_CONDITIONS: readonly (readonly [condition: string, status: number])[] = [
   ['cancelled', 1],

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import { hostAndPort } from './authority.ts';
 import { chunk, ChunkedReader, LAST_CHUNK } from './chunked-body.ts';
+import { readFields } from './http1-head.ts';
 import type { UpstreamTunnel } from './request-plan.ts';
 
 const MAX_HEAD = 64 * 1024;
@@ -67,12 +68,12 @@ function readHead(bytes: Buffer): Head | 'incomplete' | 'invalid' {
   const [first = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n');
   const [, line = ''] = /^HTTP\/1\.[01] (\d{3}.*)$/.exec(first) ?? [];
   if (line === '') return 'invalid';
-  const fields = new Map<string, string>();
-  for (const field of lines) {
-    const colon = field.indexOf(':');
-    if (colon > 0) fields.set(field.slice(0, colon).trim().toLowerCase(), field.slice(colon + 1).trim());
-  }
-  return { status: Number(line.slice(0, 3)), line: line.replace(/[^\x20-\x7e]/g, '?'), fields, length: end + 4 };
+  return {
+    status: Number(line.slice(0, 3)),
+    line: line.replace(/[^\x20-\x7e]/g, '?'),
+    fields: readFields(lines),
+    length: end + 4,
+  };
 }
 
 /** The bytes of a connection as the bodies of one request and its answer. */
