@@ -8,7 +8,16 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Egress } from '../src/egress.ts';
-import { closeAll, install, lookupTo, mesh, REGISTRY_ONLY, serviceEntry, tcpServer } from './adapters/lab.ts';
+import {
+  closeAll,
+  install,
+  lookupTo,
+  mesh,
+  REGISTRY_ONLY,
+  serviceEntry,
+  tcpServer,
+  virtualService,
+} from './adapters/lab.ts';
 
 type Answerable = http.ServerResponse | http2.Http2ServerResponse;
 const streamOf = (response: Answerable): http2.ServerHttp2Stream | undefined =>
@@ -66,9 +75,12 @@ beforeEach(() => {
     serviceEntry('localhost', ports.dead),
     serviceEntry('nowhere.example.com', ports.web),
   ];
-  const format = '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%';
-  egress = install(mesh(REGISTRY_ONLY, ...services), { accessLog: { to: (line) => lines.push(line), format } });
+  egress = logged(...services);
 });
+function logged(...documents: string[]): Egress {
+  const format = '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%';
+  return install(mesh(REGISTRY_ONLY, ...documents), { accessLog: { to: (line) => lines.push(line), format } });
+}
 afterEach(closeAll);
 afterAll(() => {
   servers.web.closeAllConnections();
@@ -102,9 +114,9 @@ const CLIENTS: Readonly<Record<string, (call: Call) => Promise<unknown>>> = {
     if (impatient) enough.abort();
     await response.text();
   },
-  http2: ({ path, port = ports.streams, impatient = false }) =>
+  http2: ({ path, port = ports.streams, host = 'localhost', impatient = false }) =>
     new Promise<void>((resolve) => {
-      const session = http2.connect(`http://localhost:${port}`).on('error', () => undefined);
+      const session = http2.connect(`http://${host}:${port}`).on('error', () => undefined);
       const stream = session.request({ ':path': path }, impatient ? { signal: enough.signal } : {});
       stream.once('response', () => impatient && enough.abort());
       stream.on('error', () => undefined).resume();
@@ -188,6 +200,18 @@ describe('http2', () => {
   ])('a client that has enough of %s', async (path, expected) => {
     expect(await lineOf('http2', { path, impatient: true })).toBe(expected);
   });
+});
+
+it.each(['http', 'fetch', 'http2'])('%s: a delay, and then no answer in time', async (client) => {
+  const host = 'slow.example.com';
+  const [port, protocol] = client === 'http2' ? [ports.streams, 'HTTP2'] : [ports.web, 'HTTP'];
+  const fault = '{delay: {fixedDelay: 1ms, percentage: {value: 100}}}';
+  await egress.close();
+  egress = logged(
+    serviceEntry(host, port, protocol, 'resolution: STATIC\nendpoints: [{address: 127.0.0.1}]'),
+    virtualService(host, `http: [{timeout: 30ms, fault: ${fault}, route: [{destination: {host: ${host}}}]}]`),
+  );
+  expect(await lineOf(client, { path: '/silent', port, host })).toBe('504 DI,UT response_timeout');
 });
 
 it('TCP: a server that is not there', async () => {

@@ -8,6 +8,7 @@ import type { NodeAgent, NodeRequest } from './http-connection.ts';
 import { governedBy } from './http-governed-by.ts';
 import type { Guard } from './seam.ts';
 import { recordsOf } from './socket-records.ts';
+import { noteRetriesSpent } from './upstream-failure.ts';
 
 /** How many marks are kept before all are made anew. */
 const MAX_MARKS = 2048;
@@ -115,5 +116,5 @@ function onTry(socket: object, state: RetryState, again: boolean): void {
   if (!request) return;
   for (const { exchange } of governedBy(request))
     if (exchange && again) exchange.attempts += 1;
-    else if (exchange) exchange.responseFlags = state.exhausted ? 'URX' : state.overflowed ? 'UO' : '';
+    else if (exchange) noteRetriesSpent(exchange, state);
 }

@@ -8,6 +8,7 @@ import type { NodeRequest } from './http-connection.ts';
 import { SocketFace } from './http-relay-face.ts';
 import { serializeReply } from './local-reply.ts';
 import { answerTlsQuestions } from './tls-questions.ts';
+import { noteRetriesSpent, noteTimeout } from './upstream-failure.ts';
 
 /** A request longer than this, in bytes, is not kept for another try. */
 const MAX_REPLAY = 256 * 1024;
@@ -201,8 +202,7 @@ export class RelaySocket extends SocketFace {
     const waitMs = this.#retries.next(outcome);
     const exchanges = governedBy(this.#request).flatMap(({ exchange }) => (exchange ? [exchange] : []));
     if (waitMs === undefined) {
-      const flag = this.#retries.exhausted ? 'URX' : this.#retries.overflowed ? 'UO' : undefined;
-      if (flag) for (const exchange of exchanges) exchange.responseFlags = flag;
+      for (const exchange of exchanges) noteRetriesSpent(exchange, this.#retries);
       return false;
     }
     clearTimeout(this.#perTry);
@@ -223,11 +223,7 @@ export class RelaySocket extends SocketFace {
 
   #answerTimeout(): void {
     for (const { exchange } of governedBy(this.#request))
-      if (exchange) {
-        exchange.responseFlags = exchange.responseFlags ? `${exchange.responseFlags},UT` : 'UT';
-        exchange.responseCodeDetails = 'upstream_per_try_timeout';
-        exchange.responseCode = 504;
-      }
+      if (exchange) noteTimeout(exchange, 'upstream_per_try_timeout');
     const reply = serializeReply(
       { status: 504, body: 'upstream request timeout' },
       { method: this.#request.method, isGrpc: false },

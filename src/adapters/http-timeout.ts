@@ -1,10 +1,10 @@
 import { ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { EgressTimeoutError } from '../errors.ts';
 import type { NodeRequest } from './http-connection.ts';
 import type { GovernedRequest } from './http-governed.ts';
 import { define, mayHaveBody, whenEnded } from './http-request-body.ts';
 import { LocalReplySocket, serializeReply } from './local-reply.ts';
+import { noteTimeout, requestTimeout } from './upstream-failure.ts';
 
 /** Carries out the timeout of a route on one request. */
 export class RequestTimeout {
@@ -33,20 +33,10 @@ export class RequestTimeout {
 
   #timedOut(): void {
     const { request, exchange, plan, connection } = this.#governed;
-    const timeoutMs = this.#timeoutMs;
     if (request.destroyed || request.upgradeOrConnect) return;
     this.#governed.settled = true;
-    const { host, port } = connection;
-    const error = new EgressTimeoutError(
-      `ERR_EGRESS_TIMEOUT: request to ${host}:${port} timed out after ${timeoutMs} ms`,
-      timeoutMs,
-      { host: host ?? '', port, ...(plan && { decision: plan.decision }) },
-    );
-    if (exchange) {
-      exchange.responseFlags = 'UT';
-      exchange.responseCodeDetails = 'response_timeout';
-      if (!request.res) exchange.responseCode = 504;
-    }
+    const error = requestTimeout(connection, this.#timeoutMs, plan);
+    if (exchange) noteTimeout(exchange, 'response_timeout');
     if (request.res || plan?.timeoutAs === 'error') {
       (request.res ? (request.res as IncomingMessage) : request).destroy(error);
       return;

@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import type { Exchange, Guard } from './seam.ts';
 import { describeSocket, type ObservedSocket } from './socket-exchange.ts';
 import {
-  addFlag,
   isConnectError,
   isFailureNoted,
   isRefusal,
@@ -29,7 +28,7 @@ type Stream = Duplex & {
 };
 
 /** Fills in the exchange of one stream. Listens only; bytes are those of the body, counted as they are written and read. */
-export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, timedOut?: symbol): void {
+export function observeStream(guard: Guard, stream: Stream, exchange: Exchange): void {
   exchange.protocol = 'HTTP/2';
   let socket: ObservedSocket & { readonly destroyed?: boolean } = {};
   const note = (): void => {
@@ -52,12 +51,6 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange, 
   });
   stream.once('finish', () => (exchange.requestSentAt = performance.now()));
   count(stream, exchange);
-  if (timedOut)
-    stream.once(timedOut, (details: string) => {
-      addFlag(exchange, 'UT');
-      exchange.responseCodeDetails = details;
-      if (exchange.responseCode === 0) exchange.responseCode = 504;
-    });
   stream.once(errorMonitor, (error: NodeJS.ErrnoException) => noteError(exchange, error, stream.rstCode));
   stream.once('close', () => {
     if (exchange.endedAt !== undefined) return;

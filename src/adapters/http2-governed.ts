@@ -1,6 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { LocalReply } from '../core/model/decision.ts';
-import { EgressTimeoutError } from '../errors.ts';
 import type { HeaderList } from '../upstream/header-operations.ts';
 import { RetryState, type TryOutcome } from '../upstream/retry.ts';
 import { isGrpc, recordOfSession, type StreamConnection } from './http2-connection.ts';
@@ -11,7 +10,7 @@ import { replyParts } from './http2-reply.ts';
 import type { Http2Sessions } from './http2-sessions.ts';
 import { StandInStream } from './http2-stream.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
-import { addFlag } from './upstream-failure.ts';
+import { noteRetriesSpent, noteTimeout, requestTimeout, type TimeoutDetails } from './upstream-failure.ts';
 
 /** One call of `session.request`, read once. */
 export interface StreamCall {
@@ -26,9 +25,6 @@ export interface StreamCall {
   readonly endStream: boolean;
   readonly wishes: CallOptions | undefined;
 }
-
-/** Told to the exchange before anything else happens. */
-const TIMED_OUT = Symbol('sidecarless.timed-out');
 
 /**
  * One stream that cannot simply be opened: it is answered here, waits, may take several tries, has a deadline or a
@@ -162,8 +158,7 @@ export class GovernedStream {
     if (retries.possible && !this.stream.body.replayable) return false;
     const waitMs = retries.next(outcome);
     if (waitMs === undefined) {
-      if (retries.exhausted && this.#exchange) addFlag(this.#exchange, 'URX');
-      if (retries.overflowed && this.#exchange) addFlag(this.#exchange, 'UO');
+      if (this.#exchange) noteRetriesSpent(this.#exchange, retries);
       return false;
     }
     clearTimeout(this.#tryClock);
@@ -197,20 +192,13 @@ export class GovernedStream {
   }
 
   /** 504 while nothing was answered; afterwards the answer can only be broken off. */
-  #timedOut(timeoutMs: number, details: string): void {
+  #timedOut(timeoutMs: number, details: TimeoutDetails): void {
     if (this.stream.destroyed) return;
-    const { host, port } = this.#connection;
     const plan = this.#plan;
-    this.stream.emit(TIMED_OUT, details);
+    if (this.#exchange) noteTimeout(this.#exchange, details);
     if (!this.#responded && plan?.timeoutAs !== 'error')
       return this.#reply({ status: 504, body: 'upstream request timeout' });
-    this.stream.refuse(
-      new EgressTimeoutError(
-        `ERR_EGRESS_TIMEOUT: request to ${host}:${port} timed out after ${timeoutMs} ms`,
-        timeoutMs,
-        { host, port, ...(plan && { decision: plan.decision }) },
-      ),
-    );
+    this.stream.refuse(requestTimeout(this.#connection, timeoutMs, plan));
   }
 
   #reply(reply: LocalReply): void {
@@ -240,7 +228,7 @@ export class GovernedStream {
   #observe(exchange: Exchange | undefined): void {
     if (!exchange || this.#exchange === exchange) return;
     this.#exchange = exchange;
-    observeStream(this.#call.guard, this.stream, exchange, TIMED_OUT);
+    observeStream(this.#call.guard, this.stream, exchange);
   }
 
   #closed(): void {

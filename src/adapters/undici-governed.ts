@@ -1,6 +1,5 @@
 import type { Connection } from '../core/model/connection.ts';
 import type { LocalReply } from '../core/model/decision.ts';
-import { EgressTimeoutError } from '../errors.ts';
 import { applyHeaderOperations } from '../upstream/header-operations.ts';
 import type { Mirror } from '../upstream/mirror.ts';
 import type { Exchange, Guard, RequestPlan, RequestVerdict } from './seam.ts';
@@ -19,7 +18,7 @@ import { misled } from './undici-targets.ts';
 import type { Followed } from './undici-token.ts';
 import { Tries } from './undici-tries.ts';
 import type { SendTry } from './undici-tries.ts';
-import { addFlag } from './upstream-failure.ts';
+import { noteTimeout, requestTimeout, type TimeoutDetails } from './upstream-failure.ts';
 
 /** A request that is to be decided, and how its client hears of it. */
 export interface GovernedRequest {
@@ -214,19 +213,10 @@ export class GovernedDispatch implements Followed {
   }
 
   /** 504 while nothing was answered; afterwards the answer can only be broken off. */
-  #timedOut(timeoutMs: number, details: string): void {
+  #timedOut(timeoutMs: number, details: TimeoutDetails): void {
     if (this.#done) return;
-    const { host = '', port } = this.request.connection;
-    const error = new EgressTimeoutError(
-      `ERR_EGRESS_TIMEOUT: request to ${host}:${port} timed out after ${timeoutMs} ms`,
-      timeoutMs,
-      { host, port, ...(this.#plan && { decision: this.#plan.decision }) },
-    );
-    if (this.exchange) {
-      addFlag(this.exchange, 'UT');
-      this.exchange.responseCodeDetails = details;
-      if (!this.#headGiven) this.exchange.responseCode = 504;
-    }
+    const error = requestTimeout(this.request.connection, timeoutMs, this.#plan);
+    if (this.exchange) noteTimeout(this.exchange, details);
     this.#tries?.current?.retire(error);
     if (this.#headGiven || this.#plan?.timeoutAs === 'error') return this.fail(error);
     this.#reply({ status: 504, body: 'upstream request timeout' });

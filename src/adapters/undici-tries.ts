@@ -6,7 +6,7 @@ import type { GovernedDispatch } from './undici-governed.ts';
 import { tryHandler } from './undici-handler.ts';
 import type { OutgoingBody } from './undici-outgoing.ts';
 import { Try } from './undici-try.ts';
-import { addFlag } from './upstream-failure.ts';
+import { noteRetriesSpent } from './upstream-failure.ts';
 
 /** Sends one try to a target; absent: where the application said. */
 export type SendTry = (handler: Handler, target: UpstreamTarget | undefined) => void;
@@ -69,8 +69,7 @@ export class Tries {
     if (this.#body.isGone && this.#retries?.possible) return false;
     const waitMs = this.#retries?.next(outcome);
     if (waitMs === undefined) {
-      if (this.#retries?.exhausted && exchange) addFlag(exchange, 'URX');
-      if (this.#retries?.overflowed && exchange) addFlag(exchange, 'UO');
+      if (exchange && this.#retries) noteRetriesSpent(exchange, this.#retries);
       return false;
     }
     this.current?.retire();

@@ -1,5 +1,7 @@
-import { EgressError, findEgressError } from '../errors.ts';
-import type { Exchange } from './seam.ts';
+import { EgressError, EgressTimeoutError, findEgressError } from '../errors.ts';
+import type { Connection } from '../core/model/connection.ts';
+import type { RetryState } from '../upstream/retry.ts';
+import type { Exchange, RequestPlan } from './seam.ts';
 
 /** How an upstream failed a request, in Envoy's words for a stream that is reset. */
 export type UpstreamFailure =
@@ -45,6 +47,35 @@ export function noteTcpConnectFailure(exchange: Exchange, error: NodeJS.ErrnoExc
   noteTransportFailure(exchange, error);
 }
 
+/** Of the whole request, or of one try. */
+export type TimeoutDetails = 'response_timeout' | 'upstream_per_try_timeout';
+
+/** The time that a route gives passed: 504 unless an answer had begun. */
+export function noteTimeout(exchange: Exchange, details: TimeoutDetails): void {
+  addFlag(exchange, 'UT');
+  exchange.responseCodeDetails = details;
+  if (exchange.firstByteAt === undefined) exchange.responseCode = 504;
+}
+
+/** What a client is told of it that is not answered 504. */
+export function requestTimeout(
+  { host = '', port }: Connection,
+  timeoutMs: number,
+  plan: RequestPlan | undefined,
+): EgressTimeoutError {
+  return new EgressTimeoutError(
+    `ERR_EGRESS_TIMEOUT: request to ${host}:${port} timed out after ${timeoutMs} ms`,
+    timeoutMs,
+    { host, port, ...(plan && { decision: plan.decision }) },
+  );
+}
+
+/** A request is not tried again, though its route's conditions held. */
+export function noteRetriesSpent(exchange: Exchange, retries: RetryState): void {
+  if (retries.exhausted) addFlag(exchange, 'URX');
+  else if (retries.overflowed) addFlag(exchange, 'UO');
+}
+
 /** The application gave a request up; `stream`: over HTTP/2, where that is a reset of the stream alone. */
 export function noteClientGone(exchange: Exchange, stream: 'stream' | 'connection' = 'connection'): void {
   addFlag(exchange, stream === 'stream' ? 'DR' : 'DC');
@@ -77,7 +108,7 @@ function noteTransportFailure(exchange: Exchange, error: NodeJS.ErrnoException):
 }
 
 /** Adds one of Envoy's response flags, once. */
-export function addFlag(exchange: Exchange, flag: string): void {
+function addFlag(exchange: Exchange, flag: string): void {
   const flags = exchange.responseFlags === '' ? [] : exchange.responseFlags.split(',');
   if (!flags.includes(flag)) exchange.responseFlags = [...flags, flag].join(',');
 }
