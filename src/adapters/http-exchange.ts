@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
 import type { Exchange } from './seam.ts';
-import { carriesRequests, describeSocket } from './socket-exchange.ts';
+import { carriesRequests, describeOnce, describeSocket } from './socket-exchange.ts';
 import {
   isConnectError,
   isFailureNoted,
@@ -12,60 +12,17 @@ import {
   noteUpstreamFailure,
 } from './upstream-failure.ts';
 
-/** What of a connection goes into the exchange of each of its requests. */
-interface SocketFacts extends Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'> {
-  /** The passage by which the latest requests over it went, and what these have in common. */
-  passage: object | undefined;
-  shared: object | undefined;
-}
-
-/** Of connections that are there: they do not change any more. */
-const facts = new WeakMap<object, SocketFacts>();
-
 /** The request has its connection, which may still be under way. */
 export function noteSocket(exchange: Exchange, socket: Socket): void {
-  if (tellKnown(exchange, socket)) return;
   carriesRequests(socket);
   if (socket.connecting) socket.once('connect', () => describeSocket(exchange, socket));
-  else describe(exchange, socket);
-}
-
-function tellKnown(exchange: Exchange, socket: Socket): boolean {
-  const known = facts.get(socket);
-  if (known === undefined) return false;
-  exchange.upstreamHost = known.upstreamHost;
-  exchange.localAddress = known.localAddress;
-  exchange.tlsVersion = known.tlsVersion;
-  exchange.tlsCipher = known.tlsCipher;
-  return true;
-}
-
-/** The request went by this passage, as it was asked. */
-export function noteShared(exchange: Exchange, socket: Socket, passage: object): void {
-  const known = facts.get(socket);
-  if (known === undefined) return;
-  if (known.passage !== passage) {
-    known.passage = passage;
-    known.shared = {};
-  }
-  exchange.shared = known.shared;
-}
-
-function describe(exchange: Exchange, socket: Socket): void {
-  // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
-  if (socket.destroyed) return;
-  describeSocket(exchange, socket);
-  const { upstreamHost, localAddress, tlsVersion, tlsCipher } = exchange;
-  const isComplete = upstreamHost !== undefined && localAddress !== undefined;
-  const isSecure = 'getCipher' in socket;
-  if (isComplete && (!isSecure || tlsCipher !== undefined))
-    facts.set(socket, { upstreamHost, localAddress, tlsVersion, tlsCipher, passage: undefined, shared: undefined });
+  else describeOnce(exchange, socket);
 }
 
 /** The request is over. */
 export function noteEnd(exchange: Exchange, request: NodeRequest, socket: Socket | undefined): void {
   exchange.endedAt = performance.now();
-  if (socket && !tellKnown(exchange, socket)) describe(exchange, socket);
+  if (socket) describeOnce(exchange, socket);
   exchange.reusedSocket = request.reusedSocket;
   if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
   if (!isFailureNoted(exchange)) noteUnfinished(exchange, request);

@@ -2,11 +2,12 @@ import { ClientRequest, IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { NodeRequest } from './http-connection.ts';
-import { noteEnd, noteError, noteShared, noteSocket } from './http-exchange.ts';
+import { noteEnd, noteError, noteSocket } from './http-exchange.ts';
 import { firstGoverned } from './http-governed-by.ts';
 import type { GovernedRequest } from './http-governed.ts';
 import { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
+import { noteShared } from './socket-exchange.ts';
 
 type Emit = (this: NodeRequest, event: string | symbol, ...args: unknown[]) => boolean;
 type Push = (this: IncomingMessage & { req?: NodeRequest }, chunk: unknown, encoding?: BufferEncoding) => boolean;

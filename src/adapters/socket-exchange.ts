@@ -31,7 +31,7 @@ export function observeSocket(guard: Guard, socket: Socket, exchange: Exchange):
 
 /** What of a socket goes into a log: a `net.Socket`, a `tls.TLSSocket`, or what stands in for one. */
 export type ObservedSocket = Partial<
-  Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'> &
+  Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort' | 'destroyed'> &
     Pick<TLSSocket, 'alpnProtocol' | 'getProtocol' | 'getCipher'>
 >;
 
@@ -45,6 +45,46 @@ export function describeSocket(exchange: Exchange, socket: ObservedSocket): void
   const cipher =
     typeof socket.getCipher === 'function' ? (socket.getCipher() as { name?: string } | undefined) : undefined;
   if (cipher?.name !== undefined) exchange.tlsCipher = cipher.name;
+}
+
+/** What of a connection goes into the exchange of each of its requests. */
+interface SocketFacts extends Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'> {
+  /** The passage by which the latest requests over it went, and what these have in common. */
+  passage: object | undefined;
+  shared: object | undefined;
+}
+
+/** Of connections that are there: they do not change any more. */
+const known = new WeakMap<object, SocketFacts>();
+
+/** The same of a connection that is not under way, which may carry many requests: it is looked at once. */
+export function describeOnce(exchange: Exchange, socket: ObservedSocket): void {
+  const facts = known.get(socket);
+  if (facts !== undefined) {
+    exchange.upstreamHost = facts.upstreamHost;
+    exchange.localAddress = facts.localAddress;
+    exchange.tlsVersion = facts.tlsVersion;
+    exchange.tlsCipher = facts.tlsCipher;
+    return;
+  }
+  // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
+  if (socket.destroyed === true) return;
+  describeSocket(exchange, socket);
+  const { upstreamHost, localAddress, tlsVersion, tlsCipher } = exchange;
+  if (upstreamHost === undefined || localAddress === undefined) return;
+  if ('getCipher' in socket && tlsCipher === undefined) return;
+  known.set(socket, { upstreamHost, localAddress, tlsVersion, tlsCipher, passage: undefined, shared: undefined });
+}
+
+/** A request over it went by this passage, as it was asked. */
+export function noteShared(exchange: Exchange, socket: object, passage: object): void {
+  const facts = known.get(socket);
+  if (facts === undefined) return;
+  if (facts.passage !== passage) {
+    facts.passage = passage;
+    facts.shared = {};
+  }
+  exchange.shared = facts.shared;
 }
 
 /** A denial was described when it was decided. */

@@ -1,8 +1,6 @@
 import { isPlainHeader, isPlainTarget } from '../core/index.ts';
 import type { Connection, HttpRequest } from '../core/model/connection.ts';
-import type { Exchange, Guard, Passage } from './seam.ts';
-import { describeSocket } from './socket-exchange.ts';
-import type { ObservedSocket } from './socket-exchange.ts';
+import type { Guard, Passage } from './seam.ts';
 import { carriesAsIs, originOf } from './undici-connection.ts';
 import type { AskedDispatch } from './undici-connection.ts';
 import type { DispatchOptions } from './undici-dispatcher.ts';
@@ -14,9 +12,6 @@ const MAX_ORIGINS = 1024;
 
 const SLASH = 47;
 
-/** What of a connection goes into the exchange of each of its requests. */
-type SocketFacts = Pick<Exchange, 'upstreamHost' | 'localAddress' | 'tlsVersion' | 'tlsCipher'>;
-
 /** The passage of one origin, for requests whose Host header is the origin's own. */
 export class UndiciPassage {
   readonly passage: Passage;
@@ -24,8 +19,6 @@ export class UndiciPassage {
   readonly #authority: string;
   /** Without the request. */
   readonly #destination: Connection & { readonly host: string };
-  /** What is the same for all its requests over one connection. */
-  readonly #facts = new WeakMap<object, SocketFacts>();
   /** The last path that was plain: mostly it is looked at again at once. */
   #plainPath: unknown;
 
@@ -62,25 +55,6 @@ export class UndiciPassage {
     const authority = this.#authority;
     if (sni === undefined) return { host, port, transport, protocol: 'http1', authority, request };
     return { host, port, transport, protocol: 'http1', authority, sni, request };
-  }
-
-  /** The connection that one of its requests takes. */
-  describe(exchange: Exchange, socket: ObservedSocket): void {
-    const known = this.#facts.get(socket);
-    if (known !== undefined) {
-      exchange.upstreamHost = known.upstreamHost;
-      exchange.localAddress = known.localAddress;
-      exchange.tlsVersion = known.tlsVersion;
-      exchange.tlsCipher = known.tlsCipher;
-      exchange.shared = known;
-      return;
-    }
-    describeSocket(exchange, socket);
-    const { upstreamHost, localAddress, tlsVersion, tlsCipher } = exchange;
-    if (upstreamHost === undefined || localAddress === undefined) return;
-    const facts = { upstreamHost, localAddress, tlsVersion, tlsCipher };
-    this.#facts.set(socket, facts);
-    exchange.shared = facts;
   }
 
   #isPlain(method: unknown, path: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { Exchange, Guard } from './seam.ts';
-import type { ObservedSocket } from './socket-exchange.ts';
+import { describeOnce, noteShared, type ObservedSocket } from './socket-exchange.ts';
 import { bodyLength } from './undici-body.ts';
 import type { DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { noteAnswer, noteFailure } from './undici-exchange.ts';
@@ -59,7 +59,8 @@ export abstract class PassingDispatch implements DispatchToken, Followed {
 
   onSocket(socket: ObservedSocket): void {
     const exchange = this.#exchange;
-    this.#passage.describe(exchange, socket);
+    describeOnce(exchange, socket);
+    noteShared(exchange, socket, this.#passage);
     if (socket.alpnProtocol === 'h2') exchange.protocol = 'HTTP/2';
     // Not every version tells when there was nothing to write.
     if (!this.#streams) exchange.requestSentAt = performance.now();
