@@ -10,7 +10,14 @@ import type {
 import type { LearnedNames } from './adapters/learned-names.ts';
 import { resetError } from './adapters/socket-failure.ts';
 import type { Connection } from './core/model/connection.ts';
-import type { Decision, Forward, UpstreamCluster } from './core/model/decision.ts';
+import type {
+  AllowDecision,
+  Decision,
+  DenyDecision,
+  Forward,
+  RouteDecision,
+  UpstreamCluster,
+} from './core/model/decision.ts';
 import type { EgressJournal } from './egress-journal.ts';
 import type { GuardOptions } from './egress-options.ts';
 import { dependsOnRequest, needsAddress, type EgressPolicy } from './egress-policy.ts';
@@ -73,55 +80,74 @@ export class EgressConnections {
     if (decision.action === 'deny' && decision.provisional && needsAddress(connection)) return { kind: 'resolve' };
     if (dependsOnRequest(decision)) return { kind: 'proceed', decision };
     let exchange = seam === 'handle' ? undefined : this.#exchange(connection, decision, seam);
-    const observed = exchange ? { exchange } : {};
-    if (decision.action === 'deny') {
-      if (this.#mode === 'report' && !this.#policy.isProbe(connection)) {
-        this.#journal.reportDenial(
-          connection,
-          exchange,
-          () => this.#denials.errorOf(this.#named(connection), decision).message,
-        );
-        return { kind: 'proceed', decision, ...observed };
-      }
-      if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
-      const error = this.#denials.errorOf(this.#named(connection), decision);
-      const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
-      return { kind: 'fail', error: denyAs === 'error' ? error : resetError(error), ...observed };
-    }
+    if (decision.action === 'deny') return this.#denied(connection, decision, exchange, call);
     const forward = decision.action === 'timeout' ? decision.then : decision;
     const limited = forward.destinations[0]?.upstream?.circuitBreakers !== undefined && seam !== 'handle';
     if (limited) exchange ??= newExchange(connection, decision, seam, 'tcp');
     if (exchange) exchange.destination = forward.destinations[0];
-    const full = this.#tcpOverflow(connection, forward, exchange);
-    if (full) return full;
-    const { seenAs, destinations, idleTimeoutMs } = forward;
+    return this.#tcpOverflow(connection, forward, exchange) ?? this.#forwarded(connection, decision, forward, exchange);
+  }
+
+  #denied(
+    connection: Connection,
+    decision: DenyDecision,
+    exchange: Exchange | undefined,
+    call: CallOptions | undefined,
+  ): ConnectionVerdict {
+    const observed = exchange ? { exchange } : {};
+    const error = (): Error => this.#denials.errorOf(this.#named(connection), decision);
+    if (this.#mode === 'report' && !this.#policy.isProbe(connection)) {
+      this.#journal.reportDenial(connection, exchange, () => error().message);
+      return { kind: 'proceed', decision, ...observed };
+    }
+    if (exchange) exchange.responseFlags = decision.responseFlags || 'UH';
+    const denyAs = call?.denyAs ?? this.#options.denyAs ?? 'error';
+    return { kind: 'fail', error: denyAs === 'error' ? error() : resetError(error()), ...observed };
+  }
+
+  #forwarded(
+    connection: Connection,
+    decision: Decision,
+    forward: AllowDecision | RouteDecision,
+    exchange: Exchange | undefined,
+  ): ConnectionVerdict {
+    const { action, seenAs, destinations, idleTimeoutMs } = forward;
     const random = this.#options.random ?? Math.random;
+    const upstream = destinations[0]?.upstream;
     const maySession = seenAs === 'http' || connection.transport === 'tls';
-    const retry = maySession ? (): SessionRetry | undefined => this.#sessionRetry(connection, random) : undefined;
-    if (forward.action === 'allow') {
-      const idleMs = seenAs === 'http' ? undefined : idleTimeoutMs;
-      return proceed(decision, destinations[0]?.upstream, exchange, undefined, idleMs, undefined, retry);
+    const sessionRetry = maySession
+      ? (): SessionRetry | undefined => this.#sessionRetry(connection, random)
+      : undefined;
+    if (action === 'allow') {
+      const idle = seenAs === 'http' ? undefined : idleTimeoutMs;
+      return proceed({ decision, upstream, exchange, sessionRetry, idleTimeoutMs: idle });
     }
     if (seenAs === 'http') {
       const anyOfThem = (): UpstreamTarget | undefined => this.#targetOfRoute(forward, connection, random);
-      const upstream = destinations[0]?.upstream;
-      if (leadsToService(forward, connection))
-        return proceed(decision, upstream, exchange, anyOfThem(), undefined, undefined, retry);
-      return proceed(decision, upstream, exchange, undefined, undefined, anyOfThem, retry);
+      return leadsToService(forward, connection)
+        ? proceed({ decision, upstream, exchange, sessionRetry, target: anyOfThem() })
+        : proceed({ decision, upstream, exchange, sessionRetry, sessionTarget: anyOfThem });
     }
     const destination = drawDestination(destinations, random);
-    const upstream = destination?.upstream;
-    const endpoint = upstream && pickEndpoint(upstream, this.#health, random);
-    if (!upstream || (!endpoint && upstream.endpoints.length === 0 && needsEndpoint(upstream))) {
-      const flags = upstream ? 'UH' : 'NC';
-      if (exchange) exchange.responseFlags = flags;
-      const decided = denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found');
-      const error = this.#denials.errorOf(connection, decided);
-      return { kind: 'fail', error, ...observed };
-    }
-    const target = targetOf(upstream, endpoint, connection, undefined, forward.tunnel);
+    const drawn = destination?.upstream;
+    const endpoint = drawn && pickEndpoint(drawn, this.#health, random);
+    if (!drawn || (!endpoint && drawn.endpoints.length === 0 && needsEndpoint(drawn)))
+      return this.#unreachable(connection, drawn, exchange);
     if (exchange) exchange.destination = destination;
-    return proceed(decision, upstream, exchange, target, idleTimeoutMs, undefined, retry);
+    const target = targetOf(drawn, endpoint, connection, undefined, forward.tunnel);
+    return proceed({ decision, upstream: drawn, exchange, sessionRetry, target, idleTimeoutMs });
+  }
+
+  /** The cluster has no endpoint, or the mesh has no such cluster. */
+  #unreachable(
+    connection: Connection,
+    upstream: UpstreamCluster | undefined,
+    exchange: Exchange | undefined,
+  ): ConnectionVerdict {
+    if (exchange) exchange.responseFlags = upstream ? 'UH' : 'NC';
+    const decided = denyDecision(upstream ? 'no_healthy_upstream' : 'cluster_not_found');
+    const error = this.#denials.errorOf(connection, decided);
+    return { kind: 'fail', error, ...(exchange && { exchange }) };
   }
 
   /** HTTP is routed request by request; a connection whose requests nobody has announced is dialled to one destination. */
@@ -214,16 +240,19 @@ export class EgressConnections {
   }
 }
 
+interface Proceeding {
+  readonly decision: Decision;
+  readonly upstream: UpstreamCluster | undefined;
+  readonly exchange: Exchange | undefined;
+  readonly target?: UpstreamTarget | undefined;
+  readonly idleTimeoutMs?: number | undefined;
+  readonly sessionTarget?: () => UpstreamTarget | undefined;
+  readonly sessionRetry: (() => SessionRetry | undefined) | undefined;
+}
+
 /** Assigned one by one: a spread of fields that may be absent costs more than the decision. */
-function proceed(
-  decision: Decision,
-  upstream: UpstreamCluster | undefined,
-  exchange: Exchange | undefined,
-  target?: UpstreamTarget,
-  idleTimeoutMs?: number,
-  sessionTarget?: () => UpstreamTarget | undefined,
-  sessionRetry?: () => SessionRetry | undefined,
-): ConnectionVerdict {
+function proceed(to: Proceeding): ConnectionVerdict {
+  const { decision, upstream, exchange, target, idleTimeoutMs, sessionTarget, sessionRetry } = to;
   const verdict: Mutable<Extract<ConnectionVerdict, { kind: 'proceed' }>> = { kind: 'proceed', decision };
   if (upstream) verdict.connectTimeoutMs = upstream.connectTimeoutMs;
   if (exchange) {
