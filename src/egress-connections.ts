@@ -163,7 +163,7 @@ export class EgressConnections {
     return targetOf(upstream, endpoint, connection, connection.host, tunnel);
   }
 
-  /** Sessions are dialled before there is a request: they go by the retries that a request without further facts has. */
+  /** Sessions and pools dial for more than one request: they go by the retries that a request without further facts has. */
   #sessionRetry(connection: Connection, random: () => number): SessionRetry | undefined {
     const scheme = connection.transport === 'tls' ? 'https' : 'http';
     const request = { method: 'GET', path: '/', scheme, headers: {} };
@@ -177,7 +177,7 @@ export class EgressConnections {
       const next = { connection, name: connection.host, tunnel, random, state: this.#health };
       return action === 'route' ? nextTargetOf(tried[0]?.cluster ?? cluster, tried, next) : undefined;
     };
-    return { policy, cluster, nextTarget };
+    return { policy, cluster, routed: action === 'route', nextTarget };
   }
 
   /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */

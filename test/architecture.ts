@@ -88,6 +88,7 @@ const SHARED_ADAPTER_FILES = [
   'local-reply',
   'tls-questions',
   'connection-snapshot',
+  'connect-tries',
   'learned-names',
   'mirror-connection',
   'hidden-field',

@@ -73,7 +73,7 @@ export type ConnectionVerdict =
       readonly target?: UpstreamTarget;
       /** Where most requests lead that a connection for many may carry; their routes may lead elsewhere. */
       readonly sessionTarget?: () => UpstreamTarget | undefined;
-      /** How the connection of an HTTP/2 session is tried again when it does not come about. */
+      /** How a connection for many requests (an HTTP/2 session, a pool) is tried again when it does not come about. */
       readonly sessionRetry?: () => SessionRetry | undefined;
       readonly exchange?: Exchange;
       readonly idleTimeoutMs?: number;
@@ -82,10 +82,12 @@ export type ConnectionVerdict =
   | { readonly kind: 'fail'; readonly error: EgressError | NodeJS.ErrnoException; readonly exchange?: Exchange }
   | { readonly kind: 'resolve' };
 
-/** Of the route that most requests of a session take. */
+/** Of the route that most requests of a connection take. */
 export interface SessionRetry {
   readonly policy: RetryPolicy;
   readonly cluster: UpstreamCluster;
+  /** A route leads its requests: who sends them one by one tries each of them again, and not the connection. */
+  readonly routed: boolean;
   readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
 }
 

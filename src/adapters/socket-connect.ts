@@ -1,7 +1,8 @@
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Connection } from '../core/model/connection.ts';
-import { CALL_OPTIONS, type CallOptions, type Guard, type SeamName } from './seam.ts';
+import { noteConnectTry } from './connect-tries.ts';
+import { CALL_OPTIONS, type CallOptions, type ConnectionVerdict, type Guard, type SeamName } from './seam.ts';
 import {
   isImplicitHost,
   snapshotConnectArguments,
@@ -9,7 +10,13 @@ import {
   type ConnectArguments,
   type OptionsSnapshot,
 } from './connection-snapshot.ts';
-import { decidedSocket, readDecided, readDecidedPath, type DecidedSocket } from './decided-socket.ts';
+import {
+  decidedSocket,
+  readDecided,
+  readDecidedPath,
+  type ConnectionRetry,
+  type DecidedSocket,
+} from './decided-socket.ts';
 import { isHttp2Connecting } from './http2-caller.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import { dialByAddress } from './socket-by-address.ts';
@@ -69,6 +76,17 @@ function decide(guard: Guard, socket: net.Socket, options: OptionsSnapshot): Dia
     transport: seam === 'tls' ? 'tls' : 'tcp',
     ...tlsFacts(seam, options),
   });
+}
+
+/** Of a pool that has its requests tried again where a route leads them, only those connections that no route leads. */
+function connectRetryOf(
+  { sessionRetry }: Extract<ConnectionVerdict, { kind: 'proceed' }>,
+  expected: boolean,
+  isSession: boolean,
+): ConnectionRetry | undefined {
+  if (isSession) return sessionRetry?.();
+  const retry = expected ? sessionRetry?.() : undefined;
+  return retry && !retry.routed ? { ...retry, onTry: noteConnectTry } : undefined;
 }
 
 function tlsFacts(seam: SeamName, options: OptionsSnapshot): Pick<Connection, 'sni' | 'alpn'> {
@@ -148,8 +166,8 @@ function decideConnection(
   const { connectTimeoutMs } = verdict;
   const { generation } = guard;
   const over = targetBelow(target, socket);
-  const isSession = (over ?? verdict.sessionRetry) !== undefined && isHttp2Connecting();
-  const connectRetry = isSession && recordsOf(guard).exchangesHandles ? verdict.sessionRetry?.() : undefined;
+  const isSession = !expected && (over ?? verdict.sessionRetry) !== undefined && isHttp2Connecting();
+  const connectRetry = recordsOf(guard).exchangesHandles ? connectRetryOf(verdict, expected, isSession) : undefined;
   if (over) {
     return dialOver(guard, socket, options, {
       guard,

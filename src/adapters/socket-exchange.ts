@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { hostAndPort } from '../upstream/authority.ts';
 import type { Exchange, Guard } from './seam.ts';
+import { takeConnectTries } from './connect-tries.ts';
 import { isConnectError, isRefusal, noteTcpConnectFailure } from './upstream-failure.ts';
 
 const exchanges = new WeakMap<object, Exchange>();
@@ -37,6 +38,7 @@ export type ObservedSocket = Partial<
 
 /** Addresses and TLS facts, while the socket still has them. */
 export function describeSocket(exchange: Exchange, socket: ObservedSocket): void {
+  takeConnectTries(exchange, socket);
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remoteAddress !== undefined) exchange.upstreamHost = hostAndPort(remoteAddress, remotePort ?? 0);
   if (localAddress !== undefined) exchange.localAddress = hostAndPort(localAddress, localPort ?? 0);

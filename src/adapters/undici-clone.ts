@@ -13,6 +13,8 @@ export interface Pooling {
   readonly connect: Options | Connector | undefined;
   /** Another with the same options, apart from `connect`, for an origin. */
   make(connect: Options | Connector, origin: string): Dispatcher;
+  /** The connector that undici makes of connect options, for an origin. Undefined: its pools are not undici's. */
+  connectorOf?(connect: Options, origin: string): Connector | undefined;
 }
 
 /** Fields of a Client that hold what it was given, by undici's description of their symbol, in versions 6 to 8. */
@@ -53,10 +55,21 @@ function agentPooling(agent: object, options: Options): Pooling {
     ...given(hiddenField(agent, 'factory'), 'factory'),
     ...given(hiddenField(agent, 'maxRedirections'), 'maxRedirections'),
   };
+  const make = (other: Options | Connector): Dispatcher => new Agent({ ...options, ...own, connect: other });
   return {
     connect: connect as Pooling['connect'],
-    make: (other) => new Agent({ ...options, ...own, connect: other }),
+    make,
+    connectorOf: (other, origin) => connectorOf(make(other), origin),
   };
+}
+
+/** An Agent makes a Pool or a Client for each origin, and that its connector: one that is never asked for anything. */
+function connectorOf(agent: Dispatcher, origin: string): Connector | undefined {
+  const makePool = hiddenField(agent, 'factory') as (origin: string, options: Options | undefined) => object;
+  const pool = makePool(origin, agentOptions(agent));
+  const options = hiddenField(pool, 'options') as Options | undefined;
+  const connector = hiddenField(pool, 'connector') ?? options?.['connect'];
+  return typeof connector === 'function' ? (connector as Connector) : undefined;
 }
 
 type OfOrigin = new (origin: string, options: Options) => Dispatcher;

@@ -1,4 +1,5 @@
 import { answered, type TryOutcome } from '../upstream/retry.ts';
+import { tellConnectTries } from './connect-tries.ts';
 import type { Exchange } from './seam.ts';
 import {
   isConnectError,
@@ -22,6 +23,7 @@ export function noteAnswer(exchange: Exchange, status: number, head: ResponseHea
 /** How a request came to grief. A denial was described when it was decided. */
 export function noteFailure(exchange: Exchange, error: NodeJS.ErrnoException, aborted: boolean): void {
   if (isRefusal(error) || isFailureNoted(exchange)) return;
+  tellConnectTries(exchange, error);
   const { code = '' } = error;
   const outcome = outcomeOf(error, true);
   const answered = exchange.firstByteAt !== undefined;

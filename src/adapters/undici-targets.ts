@@ -1,10 +1,10 @@
 import type { Connection } from '../core/model/connection.ts';
 import { originText } from '../upstream/authority.ts';
-import { originationOptions } from '../upstream/tls-origination.ts';
 import { DECIDED, decidedSocket, offer, type DecidedSocket } from './decided-socket.ts';
 import type { Guard, UpstreamTarget } from './seam.ts';
 import { pinnedLookup } from './socket-lookup.ts';
 import type { Connector, Pooling } from './undici-clone.ts';
+import { originatingConnect } from './undici-originate.ts';
 import { poolingOf } from './undici-clone.ts';
 import type { Dispatcher } from './undici-dispatcher.ts';
 
@@ -108,19 +108,22 @@ export class TargetDispatchers {
       ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     });
     const { connect } = pooling;
-    const marked =
-      typeof connect === 'function'
-        ? this.#offering(connect, mark)
-        : {
-            ...connect,
-            ...(target?.tls && !below && originationOptions(target, guard.meshCertificates)),
-            ...(address !== undefined && { lookup: pinnedLookup(address) }),
-            [DECIDED]: mark,
-          };
-    // An origin of TLS has undici originate it with these options.
-    const secure = transport === 'tls' || (target?.tls !== undefined && !below && typeof connect !== 'function');
-    const origin = originText(secure, host, port);
-    return { dispatcher: pooling.make(marked, origin), origin };
+    if (typeof connect === 'function') {
+      const origin = originText(transport === 'tls', host, port);
+      return { dispatcher: pooling.make(this.#offering(connect, mark), origin), origin };
+    }
+    const marked = {
+      ...connect,
+      ...(address !== undefined && { lookup: pinnedLookup(address) }),
+      [DECIDED]: mark,
+    };
+    const originated = below ? undefined : target?.tls && target;
+    // An origin of TLS has undici originate it.
+    const origin = originText(transport === 'tls' || originated !== undefined, host, port);
+    const options = originated
+      ? originatingConnect(guard, originated, marked, (connect) => pooling.connectorOf?.(connect, origin))
+      : marked;
+    return { dispatcher: pooling.make(options, origin), origin };
   }
 
   /** A connector that makes its connection at once makes the one to the target; any other makes none that may be used. */

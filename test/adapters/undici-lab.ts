@@ -69,10 +69,15 @@ export class Lab {
     return lab;
   }
 
-  /** An egress over the documents, under REGISTRY_ONLY; not installed yet. */
-  egress(documents: string, options: Partial<EgressOptions> = {}): Egress {
+  /** A server that the test has listen when it likes. */
+  closeLater(server: NetServer): void {
+    this.#servers.push(server);
+  }
+
+  /** An egress over the documents, under REGISTRY_ONLY and a further field of MeshConfig; not installed yet. */
+  egress(documents: string, options: Partial<EgressOptions> = {}, meshFields = ''): Egress {
     const egress = createEgress({
-      meshConfig: this.config(documents),
+      meshConfig: this.config(documents, meshFields),
       accessLog: (line: string, { layer }: Exchange) => layer === 'http' && this.lines.push(line),
       observers: [{ onEnd: (exchange) => exchange.layer === 'http' && this.ended.push(exchange) }],
       ...options,
@@ -81,17 +86,19 @@ export class Lab {
     return egress;
   }
 
-  config(documents: string): EgressOptions['meshConfig'] {
-    return parseMeshConfig(`${documents}\n---\n${REGISTRY_ONLY}`);
+  config(documents: string, meshFields = ''): EgressOptions['meshConfig'] {
+    return parseMeshConfig(`${documents}\n---\n${REGISTRY_ONLY}    ${meshFields}\n`);
+  }
+
+  closeConnections(): void {
+    for (const server of this.#servers) (server as Partial<Server>).closeAllConnections?.();
   }
 
   async close(): Promise<void> {
     for (const egress of this.#egresses) void egress.close();
     Object.defineProperty(dns, 'lookup', { value: this.#lookup, configurable: true, writable: true });
-    for (const server of this.#servers) {
-      (server as Partial<Server>).closeAllConnections?.();
-      await new Promise((resolve) => server.close(resolve));
-    }
+    this.closeConnections();
+    for (const server of this.#servers) await new Promise((resolve) => server.close(resolve));
   }
 }
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAuthority, issueCertificate } from '../tls/certificates.ts';
 import type { KeyPair } from '../tls/certificates.ts';
 import { entry, Lab } from './undici-lab.ts';
@@ -38,6 +38,7 @@ beforeEach(async () => {
     const socket = request.socket as TLSSocket & { readonly servername: unknown };
     const peer = socket.getPeerCertificate();
     seen.push({ sni: socket.servername, client: peer.subject?.CN, host: request.headers.host });
+    if (request.url === '/last') response.setHeader('connection', 'close');
     response.end('secret');
   });
   port = (await lab.listen(server)).port;
@@ -69,6 +70,36 @@ describe('TLS that is originated below fetch', () => {
     lab.egress(originating(`{ mode: MUTUAL, sni: api.example.com, ${files} }`)).install();
     expect((await fetch('http://api.example.com/')).status).toBe(200);
     expect(seen[0]).toMatchObject({ client: 'client.example.com' });
+  });
+
+  it('goes by files that were rotated from the next connection on', async () => {
+    const [cert, key] = ['rotated.pem', 'rotated.key'].map((name) => join(folder, name)) as [string, string];
+    const rotate = async (name: string): Promise<void> => {
+      const identity = await issueCertificate(authority, [name]);
+      writeFileSync(cert, identity.cert);
+      writeFileSync(key, identity.key);
+    };
+    await rotate('first.example.com');
+    const files = `clientCertificate: ${cert}, privateKey: ${key}, caCertificates: ${folder}/ca.pem`;
+    lab.egress(originating(`{ mode: MUTUAL, sni: api.example.com, ${files} }`)).install();
+    const get = async (path = ''): Promise<string> => (await fetch(`http://api.example.com/${path}`)).text();
+    await get();
+    await rotate('second.example.com');
+    // A file is looked at once in a second.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    // The connection that is there goes on, and the next one resumes none of its TLS.
+    await get('last');
+    await get();
+    expect(seen.map(({ client }) => client)).toEqual(['first', 'first', 'second'].map((name) => `${name}.example.com`));
+    rmSync(key);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    lab.closeConnections();
+    await vi.waitFor(async () => {
+      const failed = await get().catch(({ cause }: Error) => cause);
+      expect(failed).toMatchObject({ code: 'ERR_EGRESS_TLS' });
+      expect((failed as Error).message).toContain(`cannot read \`${key}\``);
+    });
+    expect(seen).toHaveLength(3);
   });
 
   it('fails when the certificate carries none of the names that the rule wants', async () => {

@@ -1,0 +1,177 @@
+import dns from 'node:dns';
+import { createServer } from 'node:http';
+import net from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hiddenField } from '../../src/adapters/hidden-field.ts';
+import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
+import { entry, Lab, routes } from './undici-lab.ts';
+
+const HOST = 'api.example.com';
+let lab: Lab;
+/** Nobody listens here. */
+let closed: number;
+let origin: string;
+
+beforeEach(async () => {
+  lab = new Lab();
+  const gone = net.createServer();
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+  closed = (gone.address() as net.AddressInfo).port;
+  await new Promise((resolve) => gone.close(resolve));
+  origin = `http://${HOST}:${closed}`;
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await lab.close();
+});
+
+/** What one `fetch` fails with. */
+async function causeOf(url: string, init: RequestInit = {}): Promise<NodeJS.ErrnoException> {
+  const error = await fetch(url, init).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect((error as Error | undefined)?.message).toBe('fetch failed');
+  return (error as Error).cause as NodeJS.ErrnoException;
+}
+
+/** A server on the port where nobody listened: it is there when the first try has failed, before the second. */
+function serveAfterTheFirstTry(): string[] {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(String(request.url));
+    response.end('late');
+  });
+  vi.spyOn(Math, 'random').mockImplementationOnce(() => {
+    server.listen(closed, '127.0.0.1');
+    return 0.999;
+  });
+  lab.closeLater(server);
+  return seen;
+}
+
+/** A Client of the copy of undici inside Node, whose requests queue for one connection. */
+function builtInClient(url: string): Dispatcher {
+  void globalThis.Response;
+  const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
+  const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
+  const agent = new (dispatcher?.constructor as AgentClass)({});
+  const makeClient = hiddenField(agent, 'factory') as (origin: URL, options: object) => Dispatcher;
+  return makeClient(new URL(url), { connections: 1 });
+}
+
+/** How a request fails, in the API of the copy inside Node. */
+function failureOf(client: Dispatcher, path: string): Promise<Error> {
+  return new Promise((resolve) => {
+    const nothing = (): void => undefined;
+    const old = { onConnect: nothing, onHeaders: nothing, onData: nothing, onComplete: nothing, onError: resolve };
+    const now = {
+      onRequestStart: nothing,
+      onResponseStart: nothing,
+      onResponseData: nothing,
+      onResponseEnd: nothing,
+      onResponseError: (_controller: unknown, error: Error) => resolve(error),
+    };
+    client.dispatch({ path, method: 'GET' }, parseInt(process.versions['undici'] ?? '', 10) < 7 ? old : now);
+  });
+}
+
+const told = (): unknown[] =>
+  lab.ended.map(({ attempts, responseCode, responseFlags }) => [attempts, responseCode, responseFlags]);
+
+describe("Istio's default retries, of fetch to a host that goes where it was going", () => {
+  it('are made below the socket, when no connection comes about', async () => {
+    lab.egress(entry(HOST, closed)).install();
+    const lookup = vi.spyOn(dns, 'lookup');
+    const seen = serveAfterTheFirstTry();
+    const response = await fetch(`${origin}/a`, { method: 'PUT', body: 'payload' });
+    expect([response.status, await response.text()]).toEqual([200, 'late']);
+    expect(lookup.mock.calls.filter(([host]) => host === HOST)).toHaveLength(1);
+    expect(await (await fetch(`${origin}/b`)).text()).toBe('late');
+    expect(seen).toEqual(['/a', '/b']);
+    expect(told()).toEqual([
+      [2, 200, ''],
+      [1, 200, ''],
+    ]);
+  });
+
+  it('end as the refused connection that they are, after three tries', async () => {
+    const plain = await causeOf(`http://127.0.0.1:${closed}/`);
+    lab.egress(entry(HOST, closed)).install();
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    const { code, errno, syscall, message } = await causeOf(`${origin}/`);
+    expect({ code, errno, syscall, message }).toEqual({
+      code: plain.code,
+      errno: plain.errno,
+      syscall: plain.syscall,
+      message: plain.message,
+    });
+    expect(connect).toHaveBeenCalledTimes(3);
+    expect(told()).toEqual([[3, 503, 'URX,UF']]);
+    const refused = 'remote_connection_failure|delayed_connect_error:_Connection_refused';
+    expect(lab.ended[0]?.responseCodeDetails).toBe(`upstream_reset_before_response_started{${refused}}`);
+  });
+
+  it('hold where nobody watches', async () => {
+    lab.egress(entry(HOST, closed), { accessLog: false, observers: [] }).install();
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    for (const expected of [3, 6]) {
+      expect((await causeOf(`${origin}/`)).code).toBe('ECONNREFUSED');
+      expect(connect).toHaveBeenCalledTimes(expected);
+    }
+  });
+
+  it('are told of every request that waited for the connection', async () => {
+    lab.egress(entry(HOST, closed)).install();
+    const client = builtInClient(origin);
+    const errors = await Promise.all(['/1', '/2', '/3'].map((path) => failureOf(client, path)));
+    expect(errors).toMatchObject(Array(3).fill({ code: 'ECONNREFUSED' }));
+    expect(told()).toEqual(Array(3).fill([3, 503, 'URX,UF']));
+    await client.close?.();
+  });
+
+  it('do not keep the application waiting that gives up meanwhile', async () => {
+    lab.egress(entry(HOST, closed)).install();
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    const abort = new AbortController();
+    const failed = fetch(`${origin}/`, { signal: abort.signal }).catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    abort.abort();
+    expect(await failed).toMatchObject({ name: 'AbortError' });
+    await vi.waitFor(() => expect(told()).toEqual([[3, 503, 'URX,UF']]));
+  });
+
+  it('are none where the mesh wants none', async () => {
+    lab.egress(entry(HOST, closed), {}, 'defaultHttpRetryPolicy: { attempts: 0 }').install();
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    expect((await causeOf(`${origin}/`)).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(1);
+    expect(told()).toEqual([[1, 503, 'UF']]);
+  });
+
+  it('are none inside TLS that no http route knows of: there are no requests for Istio', async () => {
+    lab.egress(entry(HOST, closed, '', 'HTTPS')).install();
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    expect((await causeOf(`https://${HOST}:${closed}/`)).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(1);
+  });
+
+  it('are not made once more below requests that a route has tried again', async () => {
+    for (const [scheme, protocol] of [
+      ['http', 'HTTP'],
+      ['https', 'HTTPS'],
+    ] as const) {
+      const egress = lab.egress(
+        entry(HOST, closed, '', protocol) + routes(HOST, `route: [{ destination: { host: ${HOST} } }]`),
+      );
+      const uninstall = egress.install();
+      const connect = vi.spyOn(net.Socket.prototype, 'connect');
+      expect((await causeOf(`${scheme}://${HOST}:${closed}/`)).code).toBe('ECONNREFUSED');
+      expect(connect).toHaveBeenCalledTimes(3);
+      vi.restoreAllMocks();
+      uninstall();
+      await egress.close();
+    }
+    expect(told()).toEqual(Array(2).fill([3, 503, 'URX,UF']));
+  });
+});
