@@ -3,21 +3,75 @@ import { HostnameIndex } from '../match/hostname-index.ts';
 import type { Ip } from '../match/ip-address.ts';
 import type { ApplicationProtocol, FilterChain } from './filter-chain.ts';
 
+/** The chains for one name: most names have one alone. */
+type Named = FilterChain | ChainGroup;
+
+/** Chains by server name. */
+class BySni {
+  #names: HostnameIndex<Named> | undefined;
+  /** Those that ask for no name. */
+  #any: Named | undefined;
+
+  constructor(chains: readonly FilterChain[] = []) {
+    for (const chain of chains) this.add(chain);
+  }
+
+  add(chain: FilterChain): void {
+    if (chain.sniHosts.length === 0) this.#any = this.#any === undefined ? chain : joined(this.#any, chain);
+    for (const name of chain.sniHosts) {
+      this.#names ??= new HostnameIndex();
+      const held = this.#names.add(name, chain);
+      if (held !== chain) this.#names.replace(name, joined(held, chain));
+    }
+  }
+
+  match(sni: string, tls: boolean, application: ApplicationProtocol | undefined): FilterChain | undefined {
+    const named = (sni === '' ? undefined : this.#names?.get(sni)) ?? this.#any;
+    return named?.choose(tls, application);
+  }
+}
+
+function joined(held: Named, chain: FilterChain): ChainGroup {
+  const group = held instanceof ChainGroup ? held : new ChainGroup(held);
+  group.add(chain);
+  return group;
+}
+
+/** Several chains by transport, then by application protocol. */
+class ChainGroup {
+  #raw: ByApplication | undefined;
+  #any: ByApplication | undefined;
+
+  constructor(first: FilterChain) {
+    this.add(first);
+  }
+
+  add(chain: FilterChain): void {
+    if (chain.transportProtocol === 'raw_buffer') addApplication((this.#raw ??= emptyByApplication()), chain);
+    else addApplication((this.#any ??= emptyByApplication()), chain);
+  }
+
+  choose(tls: boolean, application: ApplicationProtocol | undefined): FilterChain | undefined {
+    const byApplication = (tls ? undefined : this.#raw) ?? this.#any;
+    if (byApplication === undefined) return undefined;
+    switch (application) {
+      case undefined:
+        return byApplication.any;
+      case 'http/1.1':
+        return byApplication.http1 ?? byApplication.any;
+      case 'h2c':
+        return byApplication.h2c ?? byApplication.any;
+      case 'istio':
+        return byApplication.istio ?? byApplication.any;
+    }
+  }
+}
+
 interface ByApplication {
   http1: FilterChain | undefined;
   h2c: FilterChain | undefined;
   istio: FilterChain | undefined;
   any: FilterChain | undefined;
-}
-
-interface ByTransport {
-  raw: ByApplication | undefined;
-  any: ByApplication | undefined;
-}
-
-interface BySni {
-  readonly names: HostnameIndex<ByTransport> | undefined;
-  readonly any: ByTransport | undefined;
 }
 
 /**
@@ -28,21 +82,17 @@ interface BySni {
 export class FilterChainIndex {
   readonly #blocks: CidrIndex<BySni> | undefined;
   /** Chains without a block, and those that ask for all addresses of a family. */
-  readonly #any4: BySni | undefined;
-  readonly #any6: BySni | undefined;
+  readonly #any4: BySni;
+  readonly #any6: BySni;
 
   constructor(chains: readonly FilterChain[]) {
-    const anywhere: FilterChain[] = [];
-    const blocks = new Map<string, FilterChain[]>();
-    for (const chain of chains) {
-      if (chain.destinationCidrs.length === 0) anywhere.push(chain);
-      for (const block of chain.destinationCidrs) append(blocks, block, chain);
-    }
-    this.#any4 = indexBySni([...anywhere, ...(blocks.get('0.0.0.0/0') ?? [])]);
-    this.#any6 = indexBySni([...anywhere, ...(blocks.get('::/0') ?? [])]);
-    blocks.delete('0.0.0.0/0');
-    blocks.delete('::/0');
-    this.#blocks = blocks.size === 0 ? undefined : indexByBlock(blocks);
+    const anywhere = chains.filter(({ destinationCidrs }) => destinationCidrs.length === 0);
+    const somewhere = chains.filter(({ destinationCidrs }) => destinationCidrs.length > 0);
+    const all4 = somewhere.filter(({ destinationCidrs }) => destinationCidrs.includes('0.0.0.0/0'));
+    const all6 = somewhere.filter(({ destinationCidrs }) => destinationCidrs.includes('::/0'));
+    this.#any4 = new BySni([...anywhere, ...all4]);
+    this.#any6 = all4.length + all6.length === 0 ? this.#any4 : new BySni([...anywhere, ...all6]);
+    this.#blocks = indexByBlock(somewhere);
   }
 
   /** Whether some chain asks for a block, so that an answer needs the address. */
@@ -62,53 +112,18 @@ export class FilterChainIndex {
   ): FilterChain | undefined {
     let bySni = address?.family === 6 ? this.#any6 : this.#any4;
     if (address !== undefined && this.#blocks !== undefined) bySni = this.#blocks.get(address) ?? bySni;
-    if (bySni === undefined) return undefined;
-    const named = sni === '' ? undefined : bySni.names?.get(sni);
-    const byTransport = named ?? bySni.any;
-    if (byTransport === undefined) return undefined;
-    const byApplication = (tls ? undefined : byTransport.raw) ?? byTransport.any;
-    if (byApplication === undefined) return undefined;
-    switch (application) {
-      case undefined:
-        return byApplication.any;
-      case 'http/1.1':
-        return byApplication.http1 ?? byApplication.any;
-      case 'h2c':
-        return byApplication.h2c ?? byApplication.any;
-      case 'istio':
-        return byApplication.istio ?? byApplication.any;
+    return bySni.match(sni, tls, application);
+  }
+}
+
+/** Undefined: nobody asks for a block. */
+function indexByBlock(chains: readonly FilterChain[]): CidrIndex<BySni> | undefined {
+  let index: CidrIndex<BySni> | undefined;
+  for (const chain of chains) {
+    for (const block of chain.destinationCidrs) {
+      const cidr = block === '0.0.0.0/0' || block === '::/0' ? undefined : parseCidr(block);
+      if (cidr !== undefined) (index ??= new CidrIndex()).add(cidr, new BySni()).add(chain);
     }
-  }
-}
-
-function indexByBlock(blocks: ReadonlyMap<string, readonly FilterChain[]>): CidrIndex<BySni> {
-  const index = new CidrIndex<BySni>();
-  for (const [block, chains] of blocks) {
-    const cidr = parseCidr(block);
-    const bySni = indexBySni(chains);
-    if (cidr !== undefined && bySni !== undefined) index.add(cidr, bySni);
-  }
-  return index;
-}
-
-function indexBySni(chains: readonly FilterChain[]): BySni | undefined {
-  if (chains.length === 0) return undefined;
-  const unnamed: FilterChain[] = [];
-  const byName = new Map<string, FilterChain[]>();
-  for (const chain of chains) {
-    if (chain.sniHosts.length === 0) unnamed.push(chain);
-    for (const name of chain.sniHosts) append(byName, name, chain);
-  }
-  let names: HostnameIndex<ByTransport> | undefined;
-  for (const [name, group] of byName) (names ??= new HostnameIndex()).add(name, indexByTransport(group));
-  return { names, any: unnamed.length === 0 ? undefined : indexByTransport(unnamed) };
-}
-
-function indexByTransport(chains: readonly FilterChain[]): ByTransport {
-  const index: ByTransport = { raw: undefined, any: undefined };
-  for (const chain of chains) {
-    if (chain.transportProtocol === 'raw_buffer') addApplication((index.raw ??= emptyByApplication()), chain);
-    else addApplication((index.any ??= emptyByApplication()), chain);
   }
   return index;
 }
@@ -123,10 +138,4 @@ function addApplication(index: ByApplication, chain: FilterChain): void {
   if (chain.applicationProtocols.includes('http/1.1')) index.http1 ??= chain;
   if (chain.applicationProtocols.includes('h2c')) index.h2c ??= chain;
   if (chain.applicationProtocols.includes('istio')) index.istio ??= chain;
-}
-
-function append(groups: Map<string, FilterChain[]>, key: string, chain: FilterChain): void {
-  const group = groups.get(key);
-  if (group === undefined) groups.set(key, [chain]);
-  else group.push(chain);
 }

@@ -90,12 +90,17 @@ export class FilterChain {
 
   /** Whether a connection meets all criteria but the blocks. `sni` in lower case, empty for none. */
   accepts(sni: string, tls: boolean, application: ApplicationProtocol | undefined): boolean {
-    const { sniHosts, applicationProtocols } = this;
-    if (this.transportProtocol !== undefined && tls) return false;
-    if (applicationProtocols.length > 0 && (application === undefined || !applicationProtocols.includes(application))) {
-      return false;
-    }
+    if (this.choose(tls, application) === undefined) return false;
+    const { sniHosts } = this;
     return sniHosts.length === 0 || (sni !== '' && sniHosts.some((host) => hostSubsetOf(sni, host)));
+  }
+
+  /** Itself for a connection that meets its criteria beside names and blocks, which were looked at before. */
+  choose(tls: boolean, application: ApplicationProtocol | undefined): FilterChain | undefined {
+    if (this.transportProtocol !== undefined && tls) return undefined;
+    const { applicationProtocols } = this;
+    if (applicationProtocols.length === 0) return this;
+    return application !== undefined && applicationProtocols.includes(application) ? this : undefined;
   }
 
   /** The same chain, for connections of which the address is not looked at. */

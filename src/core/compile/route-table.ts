@@ -1,3 +1,4 @@
+import { isWildcard } from '../match/hostname.ts';
 import { parseProtocol } from '../match/protocol.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { ConsistentHash } from '../model/destination-rule.ts';
@@ -10,13 +11,15 @@ import {
   consistentHashToHashPolicy,
 } from './http-route-hash-policy.ts';
 import type { RouteOptions } from './http-route-action.ts';
+import type { DestinationService } from './http-route-destination.ts';
 import { buildDefaultRoute, buildHttpRoutes, type HttpRoute } from './http-route.ts';
 import { matchesSource, type RouteSource } from './http-route-match.ts';
-import { reshape } from './reshaped-service.ts';
 import { addressFamilies, type AddressFamilies } from './service-address.ts';
-import { DomainLedger, plainDomains, serviceDomains, virtualHostName } from './virtual-host-domains.ts';
-import { wrapVirtualHosts, type VirtualHostWrapper } from './virtual-host-wrapper.ts';
-import { LazyVirtualHost, VirtualHostIndex, type VirtualHost } from './virtual-host.ts';
+import { DomainLedger, isNamedOnly, plainDomains, serviceDomains, virtualHostName } from './virtual-host-domains.ts';
+import type { Domains } from './virtual-host-domains.ts';
+import { httpPorts, portNumbered, unwonServices, wrapVirtualHosts } from './virtual-host-wrapper.ts';
+import type { VirtualHostWrapper } from './virtual-host-wrapper.ts';
+import { LazyVirtualHost, ServiceVirtualHost, VirtualHostIndex, type VirtualHost } from './virtual-host.ts';
 
 /** Envoy's route configuration: the virtual hosts of one HTTP listener, found by authority. Built once per asker and name. */
 export interface RouteTable {
@@ -45,20 +48,26 @@ export function buildRouteTable(scope: Scope, name: string): RouteTable | undefi
   if (egress === undefined) return undefined;
   // A port that speaks the explicit proxy protocol serves every port of every service.
   const port = parseProtocol(egress.listener?.port?.protocol) === 'HTTP_PROXY' ? 0 : target.port;
-  const index = new VirtualHostIndex();
-  const builder = new SidecarTableBuilder(scope, egress, port);
+  const hosts = virtualHostsOf(scope, egress, port);
   if (target.service === undefined) {
-    builder.build((domain, virtualHost) => index.add(domain, virtualHost));
-    const last = catchAllRoute(scope);
-    index.add('*', { name: last.name, routes: [last], requireTls: false });
-  } else {
-    // A sniffed port on a service's own address serves that service alone, whatever the authority.
-    const { service } = target;
-    builder.build((domain, virtualHost) => {
-      if (domain === name || domain === service) index.add('*', virtualHost);
-    });
+    const route = catchAllRoute(scope);
+    const last: VirtualHost = { name: route.name, routes: [route], requireTls: false };
+    return { name, port: target.port, find: (host) => hosts.find(host) ?? last };
   }
-  return { name, port: target.port, find: (host) => index.find(host) };
+  // A sniffed port on a service's own address serves that service alone, whatever the authority.
+  const own = hosts.ownerOf(target.service) ?? hosts.ownerOf(name);
+  return { name, port: target.port, find: () => own };
+}
+
+const virtualHosts = new WeakMap<EgressScope, Map<number, VirtualHostIndex>>();
+
+/** The virtual hosts of an egress listener at a port: all tables of that port share them. */
+function virtualHostsOf(scope: Scope, egress: EgressScope, port: number): VirtualHostIndex {
+  let byPort = virtualHosts.get(egress);
+  if (byPort === undefined) virtualHosts.set(egress, (byPort = new Map<number, VirtualHostIndex>()));
+  let hosts = byPort.get(port);
+  if (hosts === undefined) byPort.set(port, (hosts = new SidecarTableBuilder(scope, egress, port).build()));
+  return hosts;
 }
 
 function parseTableName(name: string): { readonly port: number; readonly service?: string } | undefined {
@@ -81,70 +90,85 @@ function egressScopeFor(scope: Scope, port: number, name: string): EgressScope |
 
 class SidecarTableBuilder {
   readonly #scope: Scope;
-  readonly #egress: EgressScope;
   readonly #port: number;
   readonly #families: AddressFamilies;
   readonly #services: ReadonlyMap<string, MeshService>;
   readonly #options: RouteOptions;
+  readonly #hosts = new VirtualHostIndex();
+  readonly #wrappers: readonly VirtualHostWrapper[];
+  readonly #ledger = new DomainLedger(this.#hosts, () => this.#serviceNames());
+  /** Hosts with their ports that have a virtual host. */
+  readonly #names = new Set<string>();
 
   constructor(scope: Scope, egress: EgressScope, port: number) {
     this.#scope = scope;
-    this.#egress = egress;
     this.#port = port;
     this.#families = addressFamilies(scope.mesh, scope.workload);
     this.#services = servicesOfPort(egress, port);
     this.#options = sidecarRouteOptions(scope, port, this.#services);
+    this.#wrappers = wrapVirtualHosts(egress, this.#services, port, (virtualService) => this.#routesOf(virtualService));
   }
 
-  /** Hands out each virtual host with each of its domains. */
-  build(add: (domain: string, virtualHost: VirtualHost) => void): void {
-    const wrappers = wrapVirtualHosts(this.#egress, this.#services, this.#port, (virtualService) =>
-      this.#routesOf(virtualService),
-    );
-    const ledger = new DomainLedger(() =>
-      wrappers.flatMap(({ services, port }) =>
-        services.flatMap(({ hostname }) => [hostname, virtualHostName(hostname, port)]),
-      ),
-    );
-    const names = new Set<string>();
-    for (const wrapper of wrappers) {
-      for (const host of [...wrapper.hosts, ...wrapper.services]) {
-        const hostname = typeof host === 'string' ? host : lowerAscii(host.hostname);
-        const name = virtualHostName(hostname, wrapper.port);
-        // The oldest VirtualService of a host takes it whole.
-        if (names.has(name)) continue;
-        names.add(name);
-        const claimed = ledger.claim(
-          typeof host === 'string'
-            ? plainDomains(host)
-            : serviceDomains(host, this.#port === 0 ? wrapper.port : 0, this.#scope, this.#families),
-        );
-        if (claimed.length === 0) continue;
-        const virtualHost = new LazyVirtualHost(name, this.#buildRoutes(wrapper, host));
-        for (const domain of claimed) {
-          // Among all ports of an explicit proxy only port 80 is reached without its number.
-          if (this.#port !== 0 || wrapper.port === 80 || domain.includes(':')) add(domain, virtualHost);
-        }
+  build(): VirtualHostIndex {
+    for (const { hosts, services, port, routes } of this.#wrappers) {
+      for (const host of hosts) this.#add(host, port, plainDomains(host), routes);
+      for (const service of services) this.#addService(service, port, routes);
+    }
+    for (const service of unwonServices(this.#services, this.#wrappers)) {
+      for (const port of httpPorts(service.ports, this.#port)) this.#addUnwon(service, port);
+    }
+    return this.#hosts;
+  }
+
+  #addUnwon(service: MeshService, port: number): void {
+    if (this.#port !== 0 && isNamedOnly(service, this.#scope, this.#families)) {
+      const domain = lowerAscii(service.hostname);
+      const virtualHost = new ServiceVirtualHost(service, port, this.#defaultRoutes);
+      if (this.#hosts.add(domain, virtualHost) === virtualHost) {
+        if (isWildcard(domain)) this.#hosts.add(`${domain}.`, virtualHost);
+        return;
       }
     }
+    this.#addService(service, port, () => this.#defaultRoutes(service, port));
   }
 
-  #buildRoutes(wrapper: VirtualHostWrapper, host: string | MeshService): () => readonly HttpRoute[] {
-    const { port, routes } = wrapper;
-    if (routes !== undefined || typeof host === 'string') return routes ?? (() => []);
-    return () => {
-      const rule = this.#scope.destinationRule(host)?.rule;
-      const hashPolicy = consistentHashToHashPolicy(consistentHashOfService(rule, port));
-      // Istio looks services up in lower case here, and clusters as written: an entry in capitals is not found.
-      const cluster = { host: lowerAscii(host.hostname), port, subset: '' };
-      return [buildDefaultRoute(cluster, hashPolicy, this.#scope.mesh.defaultHttpRetryPolicy)];
-    };
+  #addService(service: MeshService, port: number, routes: () => readonly HttpRoute[]): void {
+    const domains = serviceDomains(service, this.#port === 0 ? port : 0, this.#scope, this.#families);
+    this.#add(lowerAscii(service.hostname), port, domains, routes);
   }
+
+  /** The oldest VirtualService of a host takes it whole. */
+  #add(host: string, port: number, domains: Domains, routes: () => readonly HttpRoute[]): void {
+    const name = virtualHostName(host, port);
+    if (this.#names.has(name) || this.#hosts.ownerOf(host)?.name === name) return;
+    this.#names.add(name);
+    // Among all ports of an explicit proxy only port 80 is reached without its number.
+    this.#ledger.claim(
+      domains,
+      new LazyVirtualHost(name, routes),
+      (domain) => this.#port !== 0 || port === 80 || domain.includes(':'),
+    );
+  }
+
+  readonly #defaultRoutes = (service: MeshService, port: number): readonly HttpRoute[] => {
+    const rule = this.#scope.destinationRule(service)?.rule;
+    const hashPolicy = consistentHashToHashPolicy(consistentHashOfService(rule, port));
+    // Istio looks services up in lower case here, and clusters as written: an entry in capitals is not found.
+    const cluster = { host: lowerAscii(service.hostname), port, subset: '' };
+    return [buildDefaultRoute(cluster, hashPolicy, this.#scope.mesh.defaultHttpRetryPolicy)];
+  };
 
   #routesOf(virtualService: VirtualService): (() => readonly HttpRoute[]) | undefined {
     if (!hasRoutes(virtualService, this.#options)) return undefined;
     let routes: readonly HttpRoute[] | undefined;
     return () => (routes ??= buildHttpRoutes(virtualService, this.#options));
+  }
+
+  *#serviceNames(): Iterable<string> {
+    const won = this.#wrappers.flatMap(({ services }) => services);
+    for (const { hostname, ports } of [...won, ...unwonServices(this.#services, this.#wrappers)]) {
+      for (const port of httpPorts(ports, this.#port)) yield* [hostname, virtualHostName(hostname, port)];
+    }
   }
 }
 
@@ -159,10 +183,17 @@ export function sidecarRouteOptions(
     source: routeSource(scope, MESH_GATEWAY),
     tls: false,
     defaultRetries: scope.mesh.defaultHttpRetryPolicy,
-    service: (host) => services.get(host),
+    service: (host) => atPort(services.get(host), port),
     appendForwardedHost: appendsForwardedHost(scope),
     consistentHash: (destination) => consistentHashOf(scope, destination),
   };
+}
+
+/** A destination's service with the port of the listener alone. */
+function atPort(service: MeshService | undefined, port: number): DestinationService | undefined {
+  if (service === undefined || port === 0 || service.ports.length === 1) return service;
+  const found = portNumbered(service.ports, port);
+  return { ports: found === undefined ? [] : [found], externalName: service.externalName };
 }
 
 /** Who asks, as `sourceLabels`, `sourceNamespace` and `gateways` of a match see it. */
@@ -194,21 +225,19 @@ function hasRoutes({ spec }: VirtualService, { port, source }: RouteOptions): bo
 }
 
 /**
- * By hostname, each with the port of the listener alone (all ports for port 0). A later entry replaces an earlier one of
- * the same host; of the addresses of one entry, each a service of its own, the first stays.
+ * Those that have the port (any for port 0), by hostname. A later entry replaces an earlier one of the same host; of the
+ * addresses of one entry, each a service of its own, the first stays.
  */
 function servicesOfPort(egress: EgressScope, port: number): ReadonlyMap<string, MeshService> {
   const services = new Map<string, MeshService>();
   for (const service of egress.services) {
-    const found = port === 0 ? undefined : service.ports.find((candidate) => candidate.port === port);
-    if (port !== 0 && found === undefined) continue;
-    if (isOfSameEntry(services.get(service.hostname), service)) continue;
-    const reduced = found === undefined || service.ports.length === 1 ? service : reshape(service, { ports: [found] });
-    services.set(service.hostname, reduced);
+    if (port !== 0 && portNumbered(service.ports, port) === undefined) continue;
+    const held = services.get(service.hostname);
+    if (held === undefined || !isOfSameEntry(held, service)) services.set(service.hostname, service);
   }
   return services;
 }
 
-function isOfSameEntry(a: MeshService | undefined, b: MeshService): boolean {
-  return a !== undefined && a.registry === b.registry && a.namespace === b.namespace && a.ref.name === b.ref.name;
+function isOfSameEntry(a: MeshService, b: MeshService): boolean {
+  return a.registry === b.registry && a.namespace === b.namespace && a.ref.name === b.ref.name;
 }

@@ -180,9 +180,11 @@ function resolveAliases(services: readonly MeshService[]): readonly MeshService[
     const concrete = concreteName(alias, targets);
     if (concrete !== undefined) append(aliases, concrete, alias);
   }
+  // Several services may have the host to which an alias leads.
+  for (const names of aliases.values()) Object.freeze(names.sort(compareText));
   return services.map((service) => {
     const names = service.resolution === 'ALIAS' ? undefined : aliases.get(service.hostname);
-    return names === undefined ? service : reshape(service, { aliases: Object.freeze(names.sort(compareText)) });
+    return names === undefined ? service : reshape(service, { aliases: names });
   });
 }
 

@@ -3,6 +3,7 @@ import { lowerAscii } from '../match/string-match.ts';
 import { alternativeHosts } from './alternative-hosts.ts';
 import type { MeshService, Scope } from './compiled.ts';
 import { isUnspecified, serviceAddresses, type AddressFamilies } from './service-address.ts';
+import type { VirtualHost, VirtualHostIndex } from './virtual-host.ts';
 
 /** The authorities of a virtual host, before others have taken theirs. */
 export interface Domains {
@@ -45,28 +46,40 @@ export function plainDomains(host: string): Domains {
   return { names: [bracketed(host)], alternatives: NO_ALTERNATIVES };
 }
 
+/** Whether a service has no authority but its host, with and without a final dot. */
+export function isNamedOnly(service: MeshService, scope: Scope, families: AddressFamilies): boolean {
+  const { hostname } = service;
+  if (service.registry !== 'ServiceEntry' || service.aliases.length > 0 || hostname.endsWith('.')) return false;
+  if (!serviceAddresses(service, families).every(isUnspecified)) return false;
+  return alternativeHosts(scope, hostname).length === 0 && parseIp(hostname) === undefined;
+}
+
 /** Hands every authority to the first virtual host that claims it. */
 export class DomainLedger {
-  readonly #taken = new Set<string>();
+  readonly #index: VirtualHostIndex;
+  /** What is taken, though nobody comes by that authority. */
+  readonly #unreachable = new Set<string>();
   readonly #listServices: () => Iterable<string>;
   #services: ReadonlySet<string> | undefined;
 
   /** `listServices`: names of services, which no short form of another service may take. Few meshes have to know them. */
-  constructor(listServices: () => Iterable<string>) {
+  constructor(index: VirtualHostIndex, listServices: () => Iterable<string>) {
+    this.#index = index;
     this.#listServices = listServices;
   }
 
-  /** What of `domains` is still free, in lower case. */
-  claim({ names, alternatives }: Domains): string[] {
-    const claimed: string[] = [];
+  /** Gives a virtual host what of `domains` is still free, in lower case. */
+  claim({ names, alternatives }: Domains, virtualHost: VirtualHost, isReachable: (domain: string) => boolean): void {
     for (const name of names) {
-      const lowered = lowerAscii(name);
-      if (this.#taken.has(lowered)) continue;
-      if (alternatives.has(name) && this.#isService(name)) continue;
-      this.#taken.add(lowered);
-      claimed.push(lowered);
+      const domain = lowerAscii(name);
+      if (this.#isTaken(domain) || (alternatives.has(name) && this.#isService(name))) continue;
+      if (isReachable(domain)) this.#index.add(domain, virtualHost);
+      else this.#unreachable.add(domain);
     }
-    return claimed;
+  }
+
+  #isTaken(domain: string): boolean {
+    return this.#index.ownerOf(domain) !== undefined || this.#unreachable.has(domain);
   }
 
   #isService(name: string): boolean {

@@ -3,26 +3,27 @@ import { isWildcard } from '../match/hostname.ts';
 import { isHttpOrSniffed } from '../match/protocol.ts';
 import { lowerAscii } from '../match/string-match.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
-import type { EgressScope, MeshService } from './compiled.ts';
+import type { EgressScope, MeshService, MeshServicePort } from './compiled.ts';
 import type { HttpRoute } from './http-route.ts';
 
-/** Routes, and the hosts and services at one port that they are for: Istio's `VirtualHostWrapper`. */
+/** The routes of a VirtualService, and the hosts and services at one port that it wins: Istio's `VirtualHostWrapper`. */
 export interface VirtualHostWrapper {
   readonly port: number;
   /** Hosts of a VirtualService that no service has. */
   readonly hosts: readonly string[];
   readonly services: readonly MeshService[];
-  /** Absent: each service has its default route. */
-  readonly routes?: () => readonly HttpRoute[];
+  readonly routes: () => readonly HttpRoute[];
 }
+
+const NO_PORTS: readonly number[] = Object.freeze([]);
 
 /** The port that Istio keeps VirtualServices on even when no service has it. */
 const HTTP_PORT = 80;
 
 /**
- * Istio's `BuildSidecarVirtualHostWrapper`: first each VirtualService with the hosts and services that it wins, in
- * order of precedence, then the services that none has won. `routesOf` is undefined for a VirtualService without a
- * route for this asker and port. `listenerPort` 0: services keep all their ports.
+ * The first part of Istio's `BuildSidecarVirtualHostWrapper`: each VirtualService with the hosts and services that it wins,
+ * in order of precedence. `routesOf` is undefined for a VirtualService without a route for this asker and port.
+ * `listenerPort` 0: services have all their ports.
  */
 export function wrapVirtualHosts(
   scope: EgressScope,
@@ -34,19 +35,38 @@ export function wrapVirtualHosts(
   const wildcards = new WildcardServices(scope, services);
   for (const virtualService of scope.virtualServices) {
     const split = splitHosts(virtualService, services, wildcards);
-    const byPort = groupByPort(split.services);
+    const byPort = groupByPort(split.services, listenerPort);
     if (byPort.size === 0 && listenerPort === HTTP_PORT) byPort.set(HTTP_PORT, []);
     if (byPort.size === 0) continue;
     const routes = routesOf(virtualService);
     if (routes === undefined) continue;
     for (const [port, members] of byPort) wrappers.push({ port, hosts: split.hosts, services: members, routes });
   }
+  return wrappers;
+}
+
+/** The second part: the services that no VirtualService has won. */
+export function* unwonServices(
+  services: ReadonlyMap<string, MeshService>,
+  wrappers: readonly VirtualHostWrapper[],
+): Iterable<MeshService> {
   const won = new Set(wrappers.flatMap((wrapper) => wrapper.services.map(({ hostname }) => hostname)));
   for (const service of services.values()) {
-    if (won.has(service.hostname) || service.resolution === 'ALIAS') continue;
-    for (const port of httpPorts(service)) wrappers.push({ port, hosts: [], services: [service] });
+    if (!won.has(service.hostname) && service.resolution !== 'ALIAS') yield service;
   }
-  return wrappers;
+}
+
+/** The ports of a service at which requests are looked for. `listenerPort` 0: any. */
+export function httpPorts(ports: MeshService['ports'], listenerPort: number): readonly number[] {
+  if (listenerPort === 0) return ports.filter(({ protocol }) => isHttpOrSniffed(protocol)).map(({ port }) => port);
+  const found = portNumbered(ports, listenerPort);
+  return found !== undefined && isHttpOrSniffed(found.protocol) ? [listenerPort] : NO_PORTS;
+}
+
+/** The first port of that number. */
+export function portNumbered(ports: MeshService['ports'], number: number): MeshServicePort | undefined {
+  for (const port of ports) if (port.port === number) return port;
+  return undefined;
 }
 
 function splitHosts(
@@ -72,20 +92,16 @@ function splitHosts(
   return { hosts, services: [...new Set(matching)] };
 }
 
-function groupByPort(services: readonly MeshService[]): Map<number, MeshService[]> {
+function groupByPort(services: readonly MeshService[], listenerPort: number): Map<number, MeshService[]> {
   const byPort = new Map<number, MeshService[]>();
   for (const service of services) {
-    for (const port of httpPorts(service)) {
+    for (const port of httpPorts(service.ports, listenerPort)) {
       const members = byPort.get(port);
       if (members === undefined) byPort.set(port, [service]);
       else members.push(service);
     }
   }
   return byPort;
-}
-
-function httpPorts(service: MeshService): number[] {
-  return service.ports.filter(({ protocol }) => isHttpOrSniffed(protocol)).map(({ port }) => port);
 }
 
 /** Answers for wildcard VirtualServices without walking all services for each of them. */

@@ -65,14 +65,16 @@ export class CidrIndex<T> {
   readonly #levels4: Level<T>[] = [];
   readonly #levels6: Level<T>[] = [];
 
-  add(cidr: Cidr, value: T): void {
+  /** Returns what the block stands for now: `value`, unless it was there before. */
+  add(cidr: Cidr, value: T): T {
     const { network, prefix } = cidr;
     const level = levelOf(network.family === 4 ? this.#levels4 : this.#levels6, prefix);
     const hash = hashMasked(network, prefix);
     for (let held = level.entries.get(hash); held !== undefined; held = held.next) {
-      if (sameMasked(held.network, network, prefix)) return;
+      if (sameMasked(held.network, network, prefix)) return held.value;
     }
     level.entries.set(hash, { network, value, next: level.entries.get(hash) });
+    return value;
   }
 
   /** The value of the longest block that holds the address. */

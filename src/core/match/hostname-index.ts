@@ -3,7 +3,7 @@ import { isWildcard } from './hostname.ts';
 interface Suffix<T> {
   /** `.example.com` of `*.example.com`. */
   readonly text: string;
-  readonly value: T;
+  value: T;
   /** Another suffix of the same hash. */
   next: Suffix<T> | undefined;
 }
@@ -39,23 +39,38 @@ export class HostnameIndex<T> {
     return this.#exact.size + suffixes;
   }
 
-  /** `pattern`: a name, `*.suffix`, or `*`. */
-  add(pattern: string, value: T): void {
+  /** `pattern`: a name, `*.suffix`, or `*`. Returns what the pattern stands for now: `value`, unless it was there before. */
+  add(pattern: string, value: T): T {
     if (!isWildcard(pattern)) {
-      if (!this.#exact.has(pattern)) this.#exact.set(pattern, value);
-      return;
+      const held = this.#exact.get(pattern);
+      if (held !== undefined) return held;
+      this.#exact.set(pattern, value);
+      return value;
     }
     this.#remembered = undefined;
-    if (pattern.length === 1) {
-      this.#any ??= { value };
-    } else {
-      this.#addSuffix(pattern.slice(1), value);
-    }
+    if (pattern.length > 1) return this.#addSuffix(pattern.slice(1), value).value;
+    this.#any ??= { value };
+    return this.#any.value;
+  }
+
+  /** Gives another value to a pattern that is held. */
+  replace(pattern: string, value: T): void {
+    if (!isWildcard(pattern)) this.#exact.set(pattern, value);
+    else if (pattern.length === 1) this.#any = { value };
+    else this.#addSuffix(pattern.slice(1), value).value = value;
   }
 
   /** The value of the exact name, else of the longest wildcard that covers it. */
   get(host: string): T | undefined {
     return this.#exact.get(host) ?? this.getWildcard(host);
+  }
+
+  /** The value that was added for this very pattern. */
+  getPattern(pattern: string): T | undefined {
+    if (!isWildcard(pattern)) return this.#exact.get(pattern);
+    if (pattern.length === 1) return this.#any?.value;
+    const text = pattern.slice(1);
+    return this.#heldSuffix(text, hashOf(text))?.value;
   }
 
   /** The value of the exact name only. */
@@ -82,23 +97,27 @@ export class HostnameIndex<T> {
     return ragged !== undefined && ragged.text.length > (suffix?.text.length ?? 0) ? ragged : suffix;
   }
 
-  #addSuffix(text: string, value: T): void {
+  /** The entry of that text: the new one, unless it was there before. */
+  #addSuffix(text: string, value: T): Suffix<T> {
+    const hash = hashOf(text);
+    const held = this.#heldSuffix(text, hash);
+    if (held !== undefined) return held;
     const entry: Suffix<T> = { text, value, next: undefined };
-    if (text.charCodeAt(0) !== DOT) {
-      if (this.#ragged.every((held) => held.text !== text)) this.#ragged.push(entry);
-      return;
+    if (text.charCodeAt(0) === DOT) {
+      entry.next = this.#suffixes.get(hash);
+      this.#suffixes.set(hash, entry);
+      this.#depths |= 1 << Math.min(dotsIn(text), 31);
+    } else {
+      this.#ragged.push(entry);
     }
-    let hash = 0;
-    let dots = 0;
-    for (let at = text.length - 1; at >= 0; at -= 1) {
-      const unit = text.charCodeAt(at);
-      hash = (Math.imul(hash, 31) + unit) & HASH_BITS;
-      if (unit === DOT) dots += 1;
-    }
-    for (let held = this.#suffixes.get(hash); held !== undefined; held = held.next) if (held.text === text) return;
-    entry.next = this.#suffixes.get(hash);
-    this.#suffixes.set(hash, entry);
-    this.#depths |= 1 << Math.min(dots, 31);
+    return entry;
+  }
+
+  #heldSuffix(text: string, hash: number): Suffix<T> | undefined {
+    if (text.charCodeAt(0) !== DOT) return this.#ragged.find((held) => held.text === text);
+    let entry = this.#suffixes.get(hash);
+    while (entry !== undefined && entry.text !== text) entry = entry.next;
+    return entry;
   }
 
   #longestSuffix(host: string): Suffix<T> | undefined {
@@ -126,4 +145,17 @@ export class HostnameIndex<T> {
     }
     return best;
   }
+}
+
+/** As the walk over a name, from its end, finds it. */
+function hashOf(text: string): number {
+  let hash = 0;
+  for (let at = text.length - 1; at >= 0; at -= 1) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) & HASH_BITS;
+  return hash;
+}
+
+function dotsIn(text: string): number {
+  let dots = 0;
+  for (let at = text.indexOf('.'); at >= 0; at = text.indexOf('.', at + 1)) dots += 1;
+  return dots;
 }

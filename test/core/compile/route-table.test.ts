@@ -113,6 +113,52 @@ describe('the virtual hosts of a port', () => {
     expect(routes(built, 'far', 'far.team-a', 'far.team-a.svc')).toEqual(['block_all', 'default', 'default']);
   });
 
+  it('let a short form stand unless a service with requests at that port is called so', () => {
+    const short = (protocol: string) =>
+      resource(
+        'ServiceEntry',
+        's',
+        `{ hosts: [near.default], ports: [{ number: 80, name: p, protocol: ${protocol} }], resolution: DNS }`,
+        ', creationTimestamp: "2026-01-02T00:00:00Z"',
+      );
+    const near =
+      'apiVersion: v1\nkind: Service\nmetadata: { name: near, namespace: default }\nspec: { clusterIP: 10.96.0.4, ports: [{ name: http, port: 80 }] }';
+    const name = (protocol: string) => table('80', near, short(protocol)).find('near.default')?.name;
+    expect(name('TCP')).toBe('near.default.svc.cluster.local:80');
+    expect(name('HTTP')).toBe('near.default:80');
+  });
+
+  it('take a final dot with a name, with a wildcard, and with none that a VirtualService alone names', () => {
+    const built = table(
+      '80',
+      entry('a', 'a.test'),
+      entry('dotted', 'b.test.', 'resolution: NONE', 1),
+      entry('b', 'b.test', 'resolution: DNS', 2),
+      entry('w', '*.w.test', 'resolution: NONE'),
+      rule('v', 'v.w.test'),
+    );
+    const names = ['a.test.', 'b.test', 'b.test.', 'b.test..', 'x.w.test.', 'v.w.test', 'v.w.test.'];
+    expect(names.map((host) => built.find(host)?.name)).toEqual([
+      'a.test:80',
+      'b.test:80',
+      'b.test.:80',
+      'b.test.:80',
+      '*.w.test:80',
+      'v.w.test:80',
+      '*.w.test:80',
+    ]);
+  });
+
+  it('belong to the first of two services whose hosts differ in letter case alone', () => {
+    const built = table(
+      '80',
+      entry('lower', 'a.test', 'resolution: DNS', 2),
+      entry('upper', 'A.test', 'resolution: DNS', 1),
+    );
+    expect(built.find('a.test')?.routes[0]?.operation).toBe('a.test:80/*');
+    expect(built.find('a.test.')).toBe(built.find('a.test'));
+  });
+
   it('are built no sooner than asked for, and then once', () => {
     const built = table('80', entry('a', 'a.test'), rule('v', 'a.test'));
     expect(built.find('a.test')?.routes).toBe(built.find('a.test.')?.routes);

@@ -208,6 +208,20 @@ describe('Kubernetes Services', () => {
     expect(index.ofHost('round.shop.svc.cluster.local')[0]).toMatchObject({ resolution: 'ALIAS', aliases: [] });
   });
 
+  it('of type ExternalName give their names to every service of the host they lead to', () => {
+    const index = buildServiceIndex(
+      mesh({
+        serviceEntries: [entry('default/a', 'api.example.com'), entry('default/b', 'api.example.com')],
+        services: ['front', 'entrance'].map((name) => ({
+          metadata: meta(`shop/${name}`),
+          spec: { type: 'ExternalName' as const, externalName: 'api.example.com' },
+        })),
+      }),
+    );
+    const aliases = ['entrance.shop.svc.cluster.local', 'front.shop.svc.cluster.local'];
+    expect(index.ofHost('api.example.com').map((service) => service.aliases)).toEqual([aliases, aliases]);
+  });
+
   it('are exported by annotation', () => {
     const annotations = { 'networking.istio.io/exportTo': '., ops' };
     const hidden = { ...web, metadata: meta('shop/web', undefined, { annotations }) };
