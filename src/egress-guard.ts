@@ -27,7 +27,7 @@ import { classOf } from './upstream/address-guard.ts';
 import { ClusterLimits } from './upstream/cluster-limits.ts';
 import { deniedError, Denials, denyDecision } from './upstream/denial.ts';
 import { EndpointHealth } from './upstream/endpoint-health.ts';
-import { Warnings } from './upstream/warnings.ts';
+import { Warnings } from './telemetry/warnings.ts';
 
 /** A policy, and the answers that seams get from it. Every answer is total: an exception inside is a denial, or in report mode a pass. */
 export class EgressGuard implements Guard {

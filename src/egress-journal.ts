@@ -3,9 +3,10 @@ import { noteClientGone } from './adapters/upstream-failure.ts';
 import type { Connection } from './core/model/connection.ts';
 import type { Decision } from './core/model/decision.ts';
 import { channelObserver, channelsObserved } from './telemetry/channels.ts';
+import { callSilently, noteRejection } from './telemetry/foreign-call.ts';
 import type { EgressMetrics } from './telemetry/metrics.ts';
 import { newExchange } from './telemetry/new-exchange.ts';
-import type { Warnings } from './upstream/warnings.ts';
+import type { Warnings } from './telemetry/warnings.ts';
 
 /** Journals with something in them: when the process ends, what is still under way is told of. */
 const kept = new Set<EgressJournal>();
@@ -22,6 +23,9 @@ export class EgressJournal {
   readonly #warnings: Warnings;
   /** Under way, and watched. */
   readonly #open = new Set<Exchange>();
+  /** The words are made where nothing that they throw gets out. */
+  readonly #observerFailed = (error: unknown): void =>
+    this.warn('observer', () => `an observer failed: ${String(error)}`);
   #idle: (() => void) | undefined;
   #kept = false;
 
@@ -117,7 +121,7 @@ export class EgressJournal {
 
   seamFailed(seam: SeamName, error: unknown): void {
     this.count('seam_failures');
-    this.warn(`seam ${seam}`, `the ${seam} seam failed: ${String((error as Error)?.stack ?? error)}`);
+    this.warn(`seam ${seam}`, () => `the ${seam} seam failed: ${String((error as Error)?.stack ?? error)}`);
   }
 
   count(event: Parameters<EgressMetrics['event']>[0]): void {
@@ -129,17 +133,13 @@ export class EgressJournal {
   }
 
   tell(action: () => unknown): void {
-    try {
-      action();
-    } catch (error) {
-      this.#observerFailed(error);
-    }
+    callSilently(action, this.#observerFailed);
   }
 
   #tellDecision(observer: ExchangeObserver, exchange: Exchange): void {
     if (observer.onDecision === undefined) return;
     try {
-      observer.onDecision(exchange);
+      noteRejection(observer.onDecision(exchange), this.#observerFailed);
     } catch (error) {
       this.#observerFailed(error);
     }
@@ -147,13 +147,9 @@ export class EgressJournal {
 
   #tellEnd(observer: ExchangeObserver, exchange: Exchange): void {
     try {
-      observer.onEnd(exchange);
+      noteRejection(observer.onEnd(exchange), this.#observerFailed);
     } catch (error) {
       this.#observerFailed(error);
     }
-  }
-
-  #observerFailed(error: unknown): void {
-    this.warn('observer', `an observer failed: ${String(error)}`);
   }
 }

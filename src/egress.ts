@@ -12,6 +12,7 @@ import type { DnsQueries } from './egress-options.ts';
 import { EgressConfigError, EgressError } from './errors.ts';
 import { loaderOf } from './policy-loader.ts';
 import { createAccessLog, type AccessLogSetting } from './telemetry/access-log.ts';
+import { callSilently } from './telemetry/foreign-call.ts';
 import { EgressMetrics, type MetricsOptions } from './telemetry/metrics.ts';
 import type { AddressGuardMode } from './upstream/address-guard.ts';
 
@@ -132,11 +133,11 @@ export function createEgress(options: EgressOptions): Egress {
       uninstall();
       agents.restore();
       guard.active = false;
-      for (const observer of observers) silently(() => observer.flush?.());
+      for (const observer of observers) callSilently(() => observer.flush?.());
       return new Promise((resolve) => {
         guard.whenIdle(() => {
           guard.close();
-          for (const observer of observers) silently(() => observer.close?.());
+          for (const observer of observers) callSilently(() => observer.close?.());
           resolve();
         });
       });
@@ -161,12 +162,4 @@ function loadAs(former: MeshConfig, paths: string | readonly string[]): MeshConf
   const load = loaderOf(former);
   if (load) return load(paths);
   throw new EgressConfigError('this policy was not read by this copy of the package: give update() a MeshConfig');
-}
-
-function silently(action: () => unknown): void {
-  try {
-    action();
-  } catch {
-    // A sink that cannot be closed is nothing that the application should hear of.
-  }
 }

@@ -6,6 +6,7 @@ import type { AccessLogSink } from './access-log-sink.ts';
 import { fromByteString } from './byte-string.ts';
 import { ExchangeEntry } from './exchange-entry.ts';
 import type { Exchange, ExchangeObserver } from './exchange.ts';
+import { noteRejection } from './foreign-call.ts';
 
 /** Gets each line, without its newline, and what it tells of. A promise may be returned; its rejection is ignored. */
 export type AccessLogFunction = (line: string, exchange: Exchange) => unknown;
@@ -89,7 +90,7 @@ export class AccessLog implements ExchangeObserver {
       if (exchange.carriesRequests === true || (exchange.decision.reason === 'not_captured' && !this.#bypassed)) return;
       const line = this.#format(this.#omitQuery ? new QuerylessEntry(exchange) : new ExchangeEntry(exchange));
       if (this.#tell === undefined) this.#sink?.write(line);
-      else ignoreRejection(this.#tell(fromByteString(line.endsWith('\n') ? line.slice(0, -1) : line), exchange));
+      else noteRejection(this.#tell(fromByteString(line.endsWith('\n') ? line.slice(0, -1) : line), exchange));
     } catch {
       this.failures += 1;
     }
@@ -112,9 +113,4 @@ class QuerylessEntry extends ExchangeEntry {
   override get originalPath(): string | undefined {
     return super.originalPath?.split('?', 1)[0];
   }
-}
-
-function ignoreRejection(result: unknown): void {
-  if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function') return;
-  void Promise.resolve(result).catch(() => undefined);
 }

@@ -1,3 +1,5 @@
+import { callSilently } from './foreign-call.ts';
+
 const MAX_KINDS = 1000;
 
 /** Tells of each kind of trouble once, as a process warning or through the application's own function. */
@@ -13,10 +15,7 @@ export class Warnings {
   warn(kind: string, message: string | (() => string)): void {
     if (this.#told.has(kind) || this.#told.size >= MAX_KINDS) return;
     this.#told.add(kind);
-    try {
-      this.#tell(typeof message === 'function' ? message() : message);
-    } catch {
-      // Whoever wanted to be told broke: there is nobody left to tell.
-    }
+    // Where whoever wanted to be told breaks, there is nobody left to tell.
+    callSilently(() => this.#tell(typeof message === 'function' ? message() : message));
   }
 }
