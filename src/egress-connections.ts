@@ -177,7 +177,7 @@ export class EgressConnections {
       const next = { connection, name: connection.host, tunnel, random, state: this.#health };
       return action === 'route' ? nextTargetOf(tried[0]?.cluster ?? cluster, tried, next) : undefined;
     };
-    return { policy, cluster, routed: action === 'route', nextTarget };
+    return { policy, cluster, byRequest: action === 'route' || retryNeeds(policy).answers, nextTarget };
   }
 
   /** A TCP cluster that has all the connections it may have. HTTP is limited request by request. */

@@ -121,7 +121,7 @@ export function createEgress(options: EgressOptions): Egress {
       }
       return agent;
     },
-    interceptor: () => undiciInterceptor(guard),
+    interceptor: () => undiciInterceptor(guard, agents),
     install() {
       if (!guard.active) throw new EgressError('ERR_EGRESS_INSTALL', 'this egress is closed');
       installation ??= installSeams(owner, guard);

@@ -86,8 +86,8 @@ export type ConnectionVerdict =
 export interface SessionRetry {
   readonly policy: RetryPolicy;
   readonly cluster: UpstreamCluster;
-  /** A route leads its requests: who sends them one by one tries each of them again, and not the connection. */
-  readonly routed: boolean;
+  /** A route leads its requests, or answers are looked at: who sends them one by one tries each again, not the connection. */
+  readonly byRequest: boolean;
   readonly nextTarget: (tried: readonly UpstreamTarget[]) => UpstreamTarget | undefined;
 }
 

@@ -78,7 +78,7 @@ function decide(guard: Guard, socket: net.Socket, options: OptionsSnapshot): Dia
   });
 }
 
-/** Of a pool that has its requests tried again where a route leads them, only those connections that no route leads. */
+/** Of a pool, only where its requests are not tried again one by one. */
 function connectRetryOf(
   { sessionRetry }: Extract<ConnectionVerdict, { kind: 'proceed' }>,
   expected: boolean,
@@ -86,7 +86,7 @@ function connectRetryOf(
 ): ConnectionRetry | undefined {
   if (isSession) return sessionRetry?.();
   const retry = expected ? sessionRetry?.() : undefined;
-  return retry && !retry.routed ? { ...retry, onTry: noteConnectTry } : undefined;
+  return retry && !retry.byRequest ? { ...retry, onTry: noteConnectTry } : undefined;
 }
 
 function tlsFacts(seam: SeamName, options: OptionsSnapshot): Pick<Connection, 'sni' | 'alpn'> {

@@ -83,13 +83,28 @@ export function watchRequests(
   });
   // The socket that is dialled next is for requests that are decided, routed and logged one by one.
   listen('undici:client:beforeConnect', (message) => {
-    const { hostname, protocol, port } = (message as { connectParams: ConnectParams }).connectParams;
-    recordsOf(guard).expect(hostname, Number(port) || (protocol === 'https:' ? 443 : 80));
+    const { host, port } = connectsTo(message);
+    recordsOf(guard).expect(host, port);
   });
   return (body) => {
     listenToHeads();
     if (!isReplayable(body)) listenToBodies();
   };
+}
+
+/** For interceptors alone: undici begins a connection, while the dispatch of the request that it is for is on the stack. */
+export function watchConnects(onConnecting: (host: string, port: number) => void, patches: PatchRegistry): void {
+  const listener = (message: unknown): void => {
+    const { host, port } = connectsTo(message);
+    onConnecting(host, port);
+  };
+  channels.subscribe('undici:client:beforeConnect', listener);
+  patches.onRestore(() => void channels.unsubscribe('undici:client:beforeConnect', listener));
+}
+
+function connectsTo(message: unknown): { host: string; port: number } {
+  const { hostname, protocol, port } = (message as { connectParams: ConnectParams }).connectParams;
+  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
 }
 
 /** What undici made of a request is not what was decided: its options had getters, or were changed meanwhile. */

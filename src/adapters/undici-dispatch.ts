@@ -1,12 +1,14 @@
+import { requestRetries } from '../upstream/retry-conditions.ts';
 import { CALL_OPTIONS } from './seam.ts';
 import type { CallOptions, Exchange, Guard, RequestPlan, RequestVerdict, UpstreamTarget } from './seam.ts';
 import { dialledAddress } from './socket-lookup.ts';
 import { discardBody } from './undici-body.ts';
 import { carriesAsIs, readDispatch } from './undici-connection.ts';
 import type { AskedDispatch } from './undici-connection.ts';
-import { isLeaf } from './undici-dispatcher.ts';
+import { isLeaf, parseOrigin } from './undici-dispatcher.ts';
 import type { Dispatcher, DispatchOptions, Handler } from './undici-dispatcher.ts';
 import { GovernedDispatch } from './undici-governed.ts';
+import { isInstalled } from './undici-installed.ts';
 import { UndiciPassages } from './undici-passages.ts';
 import type { UndiciPassage } from './undici-passages.ts';
 import { passingDispatch } from './undici-passing.ts';
@@ -37,6 +39,8 @@ export class UndiciDispatches {
   #handed: DispatchOptions | undefined;
   /** The request whose dispatch is on the stack: its `undici:request:create` is published meanwhile. */
   current: Followed | UndiciPassage | true | undefined;
+  /** Where that is dispatched to. */
+  #currentOrigin: unknown;
   readonly #onFollow: OnFollow;
 
   constructor(guard: Guard, onFollow: OnFollow) {
@@ -49,6 +53,14 @@ export class UndiciDispatches {
   /** The application closes or destroys a dispatcher: what was made beside it goes the same way. */
   ended(dispatcher: object, end: (beside: Dispatcher) => void): void {
     this.#sender.ended(dispatcher, end);
+  }
+
+  /** undici begins a connection, for the request on the stack unless it is one to a proxy. */
+  connecting(host: string, port: number): void {
+    const { current } = this;
+    const origin = parseOrigin(this.#currentOrigin);
+    if (typeof current !== 'object' || !('onConnecting' in current)) return;
+    if (origin?.host === host && origin.port === port) current.onConnecting?.(host, port);
   }
 
   /** One call of `dispatch`. `original` is what was wrapped; without a dispatcher it is called as an interceptor calls it. */
@@ -67,11 +79,11 @@ export class UndiciDispatches {
     }
     let passage: UndiciPassage | undefined;
     try {
-      passage = this.#passages.find(dispatcher, options);
+      if (!this.#isAlone(dispatcher)) passage = this.#passages.find(dispatcher, options);
       if (passage === undefined) return this.#decide(carrier, options, handler);
     } catch (error) {
       if (!this.#guard.seamFailed('undici', error)) return this.#passOn(true, carrier, options, handler);
-      const governed = this.#governed({ host: 'localhost', port: 1 }, handler, options.body);
+      const governed = this.#governed({ host: 'localhost', port: 1 }, carrier, handler, options.body);
       governed.settle({ kind: 'fail', error: this.#guard.internalError(error) });
       return true;
     }
@@ -109,7 +121,7 @@ export class UndiciDispatches {
       const refusal = refusedTunnel(this.#guard, connection, String(options.path));
       // Of the way to the proxy the socket is what is decided.
       if (!refusal) return this.#passOn(true, carrier, mark(options, this.#guard, true), handler);
-      this.#governed(connection, handler, options.body).settle(refusal);
+      this.#governed(connection, carrier, handler, options.body).settle(refusal);
       return true;
     }
     return this.#ask(carrier, asked, handler);
@@ -118,7 +130,7 @@ export class UndiciDispatches {
   #ask(carrier: Carrier, asked: AskedDispatch, handler: Handler): boolean {
     const { connection, options } = asked;
     const wishes = options[CALL_OPTIONS] as CallOptions | undefined;
-    const governed = this.#governed(connection, handler, options.body);
+    const governed = this.#governed(connection, carrier, handler, options.body);
     const carryOut = (verdict: RequestVerdict, address?: string): boolean => {
       if (verdict.kind === 'proceed') {
         if (address === undefined) this.#passages.learn(asked);
@@ -150,7 +162,8 @@ export class UndiciDispatches {
 
   #forward(send: Send, { exchange, wait }: Proceed): boolean {
     const { governed, plan } = send;
-    if (exchange === undefined && wait === undefined && send.address === undefined && isIdle(plan))
+    const watched = exchange !== undefined || governed.request.alone;
+    if (!watched && wait === undefined && send.address === undefined && isIdle(plan))
       return this.#sender.send(send, send.handler, undefined, true);
     this.#onFollow(send.asked.options.body);
     let result = true;
@@ -174,17 +187,30 @@ export class UndiciDispatches {
     else governed.fail(this.#guard.internalError(new Error('the policy changed while the request waited')));
   }
 
-  #governed(connection: AskedDispatch['connection'] | { host: string; port: number }, handler: Handler, body: unknown) {
-    return new GovernedDispatch({ guard: this.#guard, connection, handler, body });
+  #governed(
+    connection: AskedDispatch['connection'] | { host: string; port: number },
+    { dispatcher }: Carrier,
+    handler: Handler,
+    body: unknown,
+  ): GovernedDispatch {
+    return new GovernedDispatch({ guard: this.#guard, connection, handler, body, alone: this.#isAlone(dispatcher) });
+  }
+
+  /** Behind an interceptor, where nothing below it is governed. */
+  #isAlone(dispatcher: object | undefined): boolean {
+    return dispatcher === undefined && !isInstalled(this.#guard);
   }
 
   #passOn(followed: Followed | true, { dispatcher, dispatch }: Carrier, options: DispatchOptions, handler: Handler) {
     const before = this.current;
+    const originBefore = this.#currentOrigin;
     this.current = followed;
+    this.#currentOrigin = options.origin;
     try {
       return dispatch.call(dispatcher, options, handler);
     } finally {
       this.current = before;
+      this.#currentOrigin = originBefore;
     }
   }
 }
@@ -195,7 +221,7 @@ function isIdle(plan: RequestPlan): boolean {
     plan.target === undefined &&
     plan.timeoutMs === undefined &&
     plan.delayMs === undefined &&
-    plan.retries === undefined &&
+    requestRetries(plan) === undefined &&
     plan.mirrors.length === 0 &&
     plan.responseHeaders.length === 0
   );

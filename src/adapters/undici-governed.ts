@@ -26,6 +26,8 @@ export interface GovernedRequest {
   readonly connection: Connection;
   readonly handler: Handler;
   readonly body: unknown;
+  /** Behind an interceptor in a process that is not governed: its connections are limited and tried again from here. */
+  readonly alone: boolean;
 }
 
 /**
@@ -102,6 +104,10 @@ export class GovernedDispatch implements Followed {
       if (this.#tries?.current?.abort(reason) !== true)
         this.fail(reason instanceof Error ? reason : new Error('aborted'));
     }, context);
+  }
+
+  onConnecting(host: string, port: number): void {
+    this.#tries?.onConnecting(host, port);
   }
 
   /** The head is about to be written. */

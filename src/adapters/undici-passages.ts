@@ -1,5 +1,6 @@
 import { isPlainHeader, isPlainTarget } from '../core/index.ts';
 import type { Connection, HttpRequest } from '../core/model/connection.ts';
+import { requestRetries } from '../upstream/retry-conditions.ts';
 import type { Guard, Passage } from './seam.ts';
 import { carriesAsIs, originOf } from './undici-connection.ts';
 import type { AskedDispatch } from './undici-connection.ts';
@@ -150,8 +151,7 @@ export class UndiciPassages {
   #ask(origin: string, authority: string, connection: AskedDispatch['connection']): UndiciPassage | undefined {
     const passage = this.#guard.passage(connection);
     if (passage === undefined) return undefined;
-    const { target, retries } = passage.plan;
-    if (target !== undefined || retries !== undefined) return undefined;
+    if (passage.plan.target !== undefined || requestRetries(passage.plan) !== undefined) return undefined;
     const { request: _request, ...destination } = connection;
     return new UndiciPassage(origin, authority, destination, passage);
   }

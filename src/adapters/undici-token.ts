@@ -8,6 +8,8 @@ import type { CreatedRequest } from './undici-unseen.ts';
 export interface Followed {
   /** Whether what undici made of it is what was decided. */
   admits?(request: CreatedRequest): boolean;
+  /** undici begins a connection for it. */
+  onConnecting?(host: string, port: number): void;
   /** Its head is about to be written. */
   onSocket(socket: ObservedSocket): void;
   /** A part of its body was written. */

@@ -1,6 +1,8 @@
 import { RetryState } from '../upstream/retry.ts';
 import type { TryOutcome } from '../upstream/retry.ts';
+import { requestRetries } from '../upstream/retry-conditions.ts';
 import type { RequestPlan, UpstreamTarget } from './seam.ts';
+import { connectTimeout, timedOutError } from './socket-failure.ts';
 import type { Handler } from './undici-dispatcher.ts';
 import type { GovernedDispatch } from './undici-governed.ts';
 import { tryHandler } from './undici-handler.ts';
@@ -21,6 +23,8 @@ export class Tries {
   /** Of the policy: under another, a further try would have to be decided anew. */
   readonly #generation: number;
   readonly #tried: UpstreamTarget[] = [];
+  /** For each try, where nobody below sees to it. */
+  readonly #connectTimeoutMs: number | undefined;
   /** The latest. */
   current: Try | undefined;
 
@@ -30,11 +34,13 @@ export class Tries {
     this.#body = body;
     this.#send = send;
     this.#generation = governed.request.guard.generation;
-    if (plan.retries) {
-      const replayable = body.keep(plan.retries.attempts);
-      const cluster = plan.destination?.upstream;
-      this.#retries = new RetryState(plan.retries, { replayable, random: Math.random, cluster });
+    const cluster = plan.destination?.upstream;
+    const policy = requestRetries(plan) ?? (governed.request.alone ? plan.connectRetries : undefined);
+    if (policy) {
+      const replayable = body.keep(policy.attempts);
+      this.#retries = new RetryState(policy, { replayable, random: Math.random, cluster });
     }
+    this.#connectTimeoutMs = governed.request.alone ? cluster?.connectTimeoutMs : undefined;
   }
 
   /** Answers have to be looked at before the client gets them. */
@@ -60,6 +66,13 @@ export class Tries {
       one.retire();
       setImmediate(() => this.#governed.fail(error instanceof Error ? error : new Error(String(error))));
     }
+  }
+
+  /** undici begins a connection for the latest. */
+  onConnecting(host: string, port: number): void {
+    const timeoutMs = this.#connectTimeoutMs;
+    if (timeoutMs === undefined) return;
+    this.current?.limitConnect(timedOutError(host, port, connectTimeout(host, port, timeoutMs)), timeoutMs);
   }
 
   /** Whether there will be another try: then the one before is over, and the client hears nothing of it. */

@@ -10,6 +10,7 @@ export class Try implements TryListener {
   #abort: ((reason: unknown) => void) | undefined;
   #retiredFor: Error | undefined;
   #clock: NodeJS.Timeout | undefined;
+  #connectClock: NodeJS.Timeout | undefined;
 
   /** Where it is led; absent: where the application said. */
   readonly target: UpstreamTarget | undefined;
@@ -18,6 +19,15 @@ export class Try implements TryListener {
     this.#governed = governed;
     this.target = target;
     if (timeoutMs !== undefined) this.#clock = setTimeout(() => governed.onTryTimeout(), timeoutMs);
+  }
+
+  /** Fails this try with `error` unless it is on the wire when the time has passed. What undici began it goes on with, in vain. */
+  limitConnect(error: Error, timeoutMs: number): void {
+    if (this.#connectClock !== undefined || this.#abort !== undefined) return;
+    this.#connectClock = setTimeout(() => {
+      this.retire(error);
+      this.#governed.onFailure(error, false);
+    }, timeoutMs).unref();
   }
 
   /** Ends this try for the client. False: it is not on the wire yet, so nobody else will tell the client. */
@@ -40,9 +50,11 @@ export class Try implements TryListener {
 
   stopClock(): void {
     clearTimeout(this.#clock);
+    clearTimeout(this.#connectClock);
   }
 
   started(abort: (reason: unknown) => void, context: unknown): void {
+    clearTimeout(this.#connectClock);
     if (!this.#live) return abort(this.#retiredFor);
     this.#abort = abort;
     this.#governed.start(context);
@@ -71,6 +83,7 @@ export class Try implements TryListener {
   }
 
   failed(error: Error): void {
+    clearTimeout(this.#connectClock);
     if (this.#live && !this.#governed.done) this.#governed.onFailure(error, this.#abort !== undefined);
   }
 

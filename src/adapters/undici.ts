@@ -1,6 +1,6 @@
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
-import { watchRequests } from './undici-channels.ts';
+import { watchConnects, watchRequests } from './undici-channels.ts';
 import { whenBuiltInIsLoaded } from './undici-built-in.ts';
 import { GlobalSlots, whenCopyIsLoaded } from './undici-copies.ts';
 import type { UndiciCopy } from './undici-copies.ts';
@@ -56,8 +56,9 @@ export function installUndici(guard: Guard, patches: PatchRegistry): void {
 }
 
 /** Governs one dispatcher only. Its origin must be in the options, as an Agent's always is. */
-export function undiciInterceptor(guard: Guard): UndiciInterceptor {
+export function undiciInterceptor(guard: Guard, patches: PatchRegistry): UndiciInterceptor {
   const dispatches = undiciDispatches(guard);
+  watchConnects((host, port) => dispatches.connecting(host, port), patches);
   return (dispatch) => (options, handler) => {
     if (!guard.active || !isObject(options) || !isObject(handler)) return dispatch(options, handler);
     return dispatches.dispatch(undefined, options, handler, dispatch);

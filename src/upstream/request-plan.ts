@@ -56,7 +56,7 @@ export interface RequestPlan {
   readonly timeoutMs?: number;
   readonly timeoutAs: TimeoutAs;
   readonly retries?: RetryPolicy;
-  /** Of a request that goes where the application said: it is tried again only when no connection comes about. */
+  /** Of a request that goes where the application said: mostly it is tried again only when no connection comes about. */
   readonly connectRetries?: RetryPolicy;
   /** Injected delay before anything is sent, in milliseconds; already drawn. */
   readonly delayMs?: number;

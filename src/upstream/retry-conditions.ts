@@ -1,4 +1,5 @@
 import type { RetryPolicy } from '../core/model/decision.ts';
+import type { RequestPlan } from './request-plan.ts';
 
 /** Conditions that an HTTP/1 exchange meets only while there is no connection, or never. */
 const BEFORE_THE_REQUEST = new Set([
@@ -33,6 +34,12 @@ export function retryNeeds(policy: RetryPolicy): RetryNeeds {
     needs.set(policy, found);
   }
   return found;
+}
+
+/** What is tried again request by request; undefined: at most the connection is, below them. */
+export function requestRetries({ retries, connectRetries }: RequestPlan): RetryPolicy | undefined {
+  if (retries !== undefined || connectRetries === undefined) return retries;
+  return retryNeeds(connectRetries).answers ? connectRetries : undefined;
 }
 
 /** Whether the policy, for HTTP/1, can try again after the request was sent: then the answer has to be looked at first. */

@@ -4,6 +4,8 @@ import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hiddenField } from '../../src/adapters/hidden-field.ts';
 import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
+import { findEgressError } from '../../src/errors.ts';
+import { blackHole } from './black-hole.ts';
 import { entry, Lab, routes } from './undici-lab.ts';
 
 const HOST = 'api.example.com';
@@ -50,12 +52,17 @@ function serveAfterTheFirstTry(): string[] {
   return seen;
 }
 
-/** A Client of the copy of undici inside Node, whose requests queue for one connection. */
-function builtInClient(url: string): Dispatcher {
+/** The Agent of the copy of undici inside Node. */
+function builtInAgent(): AgentClass {
   void globalThis.Response;
   const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
   const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
-  const agent = new (dispatcher?.constructor as AgentClass)({});
+  return dispatcher?.constructor as AgentClass;
+}
+
+/** A Client of the copy of undici inside Node, whose requests queue for one connection. */
+function builtInClient(url: string): Dispatcher {
+  const agent = new (builtInAgent())({});
   const makeClient = hiddenField(agent, 'factory') as (origin: URL, options: object) => Dispatcher;
   return makeClient(new URL(url), { connections: 1 });
 }
@@ -173,5 +180,116 @@ describe("Istio's default retries, of fetch to a host that goes where it was goi
       await egress.close();
     }
     expect(told()).toEqual(Array(2).fill([3, 503, 'URX,UF']));
+  });
+});
+
+describe('a mesh that has answers tried again', () => {
+  it('has those of hosts without a route tried again, request by request', async () => {
+    const server = await lab.serve((_request, response) => {
+      response.statusCode = server.seen.length < 3 ? 500 : 200;
+      response.end(`answer ${server.seen.length}`);
+    });
+    const policy = 'defaultHttpRetryPolicy: { attempts: 2, retryOn: "5xx", backoff: 1ms }';
+    lab.egress(entry(HOST, server.port) + entry('closed.example.com', closed), {}, policy).install();
+    const response = await fetch(`http://${HOST}:${server.port}/`, { method: 'PUT', body: 'payload' });
+    expect([response.status, await response.text()]).toEqual([200, 'answer 3']);
+    expect(server.seen.map(({ body }) => body)).toEqual(['payload', 'payload', 'payload']);
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    expect((await causeOf(`http://closed.example.com:${closed}/`)).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(3);
+    expect(told()).toEqual([
+      [3, 200, ''],
+      [3, 503, 'URX,UF'],
+    ]);
+  });
+});
+
+describe('an interceptor alone', () => {
+  type Composed = Dispatcher & { compose: (...all: unknown[]) => Dispatcher };
+  const rule = (host: string, timeout: string): string => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${host.replaceAll('.', '-')}, namespace: default }
+spec: { host: ${host}, trafficPolicy: { connectionPool: { tcp: { connectTimeout: ${timeout} } } } }
+---`;
+  let dispatcher: Dispatcher;
+  let agent: Composed;
+
+  function governed(documents: string, meshFields = ''): void {
+    const egress = lab.egress(documents, {}, meshFields);
+    agent = new (builtInAgent())({}) as Composed;
+    dispatcher = agent.compose(egress.interceptor());
+  }
+  const init = (more: RequestInit = {}): RequestInit => ({ ...more, dispatcher }) as RequestInit;
+  afterEach(() => agent.destroy?.());
+
+  it('has connections tried again that do not come about', async () => {
+    governed(entry(HOST, closed));
+    const seen = serveAfterTheFirstTry();
+    const response = await fetch(`${origin}/a`, init({ method: 'PUT', body: 'payload' }));
+    expect([response.status, await response.text()]).toEqual([200, 'late']);
+    expect(seen).toEqual(['/a']);
+    expect(told()).toEqual([[2, 200, '']]);
+  });
+
+  it('ends as the refused connection that it is, after three tries', async () => {
+    governed(entry(HOST, closed) + entry('led.example.com', 80, `targetPort: ${closed}`));
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    expect((await causeOf(`${origin}/`, init())).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(3);
+    expect((await causeOf('http://led.example.com/', init())).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(6);
+    expect(told()).toEqual(Array(2).fill([3, 503, 'URX,UF']));
+  });
+
+  it("limits the time that a connection takes, by the cluster's word", async () => {
+    const hole = await blackHole();
+    const documents = entry(HOST, hole.port) + rule(HOST, '0.1s');
+    governed(documents, 'defaultHttpRetryPolicy: { attempts: 0 }');
+    const error = await causeOf(`http://${HOST}:${hole.port}/`, init());
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', port: hole.port });
+    expect(findEgressError(error)).toMatchObject({ code: 'ERR_EGRESS_TIMEOUT', timeoutMs: 100 });
+    expect(told()).toEqual([[1, 503, 'UF']]);
+    expect(lab.ended[0]?.responseCodeDetails).toBe('upstream_reset_before_response_started{connection_timeout}');
+    await agent.destroy?.();
+    governed(documents);
+    expect((await causeOf(`http://${HOST}:${hole.port}/`, init())).code).toBe('ETIMEDOUT');
+    expect(told()[1]).toEqual([3, 503, 'URX,UF']);
+    await hole.close();
+  });
+
+  it('takes another endpoint when one does not answer', async () => {
+    const hole = await blackHole();
+    const server = await lab.serve();
+    const endpoints = [hole.port, server.port].map((port) => `{ address: 127.0.0.1, ports: { p: ${port} } }`);
+    const egress = lab.egress(
+      entry(HOST, 80, `  resolution: STATIC\n  endpoints: [${endpoints.join()}]`) + rule(HOST, '0.1s'),
+      { random: () => 0 },
+    );
+    agent = new (builtInAgent())({}) as Composed;
+    dispatcher = agent.compose(egress.interceptor());
+    expect(await (await fetch(`http://${HOST}/late`, init())).text()).toBe('answer to /late');
+    expect(server.seen).toMatchObject([{ headers: { host: HOST } }]);
+    expect(told()).toEqual([[2, 200, '']]);
+    await hole.close();
+  });
+
+  it('leaves a connection alone that is there, however long the answer takes', async () => {
+    const server = await lab.serve((_request, response) => setTimeout(() => response.end('slow'), 300));
+    governed(entry(HOST, server.port) + rule(HOST, '0.15s'));
+    const all = [1, 2, 3].map(async () => (await fetch(`http://${HOST}:${server.port}/`, init())).text());
+    expect(await Promise.all(all)).toEqual(Array(3).fill('slow'));
+    expect(told()).toEqual(Array(3).fill([1, 200, '']));
+  });
+
+  it('leaves it to the seams below where the process is governed', async () => {
+    const egress = lab.egress(entry(HOST, closed));
+    egress.install();
+    agent = new (builtInAgent())({}) as Composed;
+    dispatcher = agent.compose(egress.interceptor());
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    expect((await causeOf(`${origin}/`, init())).code).toBe('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledTimes(3);
+    expect(told()).toEqual([[3, 503, 'URX,UF']]);
   });
 });
