@@ -1,41 +1,10 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls';
 import type { UpstreamCluster, UpstreamTls } from '../core/model/decision.ts';
 import { EgressError } from '../errors.ts';
+import { readKeyMaterial } from './key-material.ts';
 import type { UpstreamTarget } from './request-plan.ts';
-
-/** One file of key material: read when first needed, and again when it changed on disk. */
-interface CachedFile {
-  readonly mtimeMs: number;
-  readonly size: number;
-  readonly checkedAt: number;
-  readonly text: string;
-}
-
-const files = new Map<string, CachedFile>();
-
-/** How long a file is taken as unchanged without looking, in milliseconds. */
-const RECHECK_MS = 1000;
-
-/** Certificates are rotated by rewriting the file: the next connection uses what stands there. */
-function readKeyMaterial(path: string, cluster: string): string {
-  const now = Date.now();
-  const known = files.get(path);
-  if (known && now - known.checkedAt < RECHECK_MS) return known.text;
-  try {
-    const { mtimeMs, size } = statSync(path);
-    const text = known && known.mtimeMs === mtimeMs && known.size === size ? known.text : readFileSync(path, 'utf8');
-    files.set(path, { mtimeMs, size, checkedAt: now, text });
-    return text;
-  } catch (error) {
-    throw new EgressError(
-      'ERR_EGRESS_TLS',
-      `ERR_EGRESS_TLS: cannot read \`${path}\`, which TLS to ${cluster} needs`,
-      error,
-    );
-  }
-}
 
 /** What is spoken inside, which ALPN tells: an HTTP version, or bytes of which nothing is known. */
 export type InsideTls = 'http/1.1' | 'h2' | 'bytes';
@@ -89,19 +58,14 @@ export function originationOptions(
   const { servername } = target.tls;
   const tls = withIdentity(target.tls, meshCertificates, cluster.name);
   const protocols = alpnOf(tls.mode, inside);
-  const read = (path: string): string => readKeyMaterial(path, cluster.name);
-  const ca = tls.caCertificates;
-  const verified = ca !== undefined && !tls.insecureSkipVerify;
+  const verified = tls.caCertificates !== undefined && !tls.insecureSkipVerify;
   if (tls.insecureSkipVerify) warnUnverified(cluster);
   return {
     minVersion: 'TLSv1.2',
     ...(protocols.length > 0 && { ALPNProtocols: protocols }),
     rejectUnauthorized: verified,
     servername: servername ?? '',
-    ...(ca !== undefined && ca !== 'system' && { ca: read(ca) }),
-    ...(tls.caCrl !== undefined && { crl: read(tls.caCrl) }),
-    ...(tls.clientCertificate !== undefined && { cert: read(tls.clientCertificate) }),
-    ...(tls.privateKey !== undefined && { key: read(tls.privateKey) }),
+    ...readKeyMaterial(tls, cluster.name),
     checkServerIdentity: (_host, certificate) => (verified ? checkNames(target, certificate) : undefined),
   };
 }
