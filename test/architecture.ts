@@ -98,6 +98,7 @@ const SHARED_ADAPTER_FILES = [
   'socket-records',
   'socket-below',
   'socket-exchange',
+  'tcp-alone',
   'upstream-failure',
 ];
 

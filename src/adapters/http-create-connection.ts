@@ -9,6 +9,7 @@ import type { Guard } from './seam.ts';
 import { failingSocket } from './socket-failure.ts';
 import { guardLookup, pinnedLookup } from './socket-lookup.ts';
 import { recordsOf } from './socket-records.ts';
+import { AttemptAlone } from './tcp-alone.ts';
 
 type Options = Record<PropertyKey, unknown>;
 
@@ -31,10 +32,15 @@ export function governCreateConnection(
       // A tunnel is made below the socket: in a process that is not governed nobody is there to make it.
       const refusal = alone && target?.tunnel ? guard.unroutable(mark.connection, TUNNEL_NEEDS_INSTALL) : undefined;
       if (refusal) return failingSocket(refusal, { secure: false, host: mark.host, port: mark.port });
-      const changed = alone || target || mark.address !== undefined;
-      const dial = changed ? dialOptions(guard, options, mark, target, alone) : options;
-      if (target?.tls && this.protocol !== 'https:') return originate(guard, dial, target);
-      return original.call(this, dial, ...(mark.retry ? [] : args.slice(1))) as Socket;
+      const attempt = alone ? new AttemptAlone(guard, mark, target, options) : undefined;
+      const changed = attempt || target || mark.address !== undefined;
+      const dial = changed ? dialOptions(guard, options, mark, target, attempt?.admit) : options;
+      const socket =
+        target?.tls && this.protocol !== 'https:'
+          ? originate(guard, dial, target)
+          : (original.call(this, dial, ...(mark.retry ? [] : args.slice(1))) as Socket);
+      attempt?.watch(socket);
+      return socket;
     };
     const { target, retry } = mark;
     const secure = this.protocol === 'https:';
@@ -55,13 +61,13 @@ function originate(guard: Guard, dial: Options, target: UpstreamTarget): tls.TLS
   }
 }
 
-/** The options with which the target is dialled. A governed process decides the addresses at the socket below. */
+/** The options with which the target is dialled. A governed process decides the addresses at the socket below; `admit`: here. */
 function dialOptions(
   guard: Guard,
   options: Options,
   mark: DecidedSocket,
   target: UpstreamTarget | undefined,
-  alone: boolean,
+  admit: ((address: string) => void) | undefined,
 ): Options {
   const { connection, address } = mark;
   const host = target ? target.host : mark.host;
@@ -76,7 +82,8 @@ function dialOptions(
     return dial;
   }
   if (address !== undefined) dial['lookup'] = pinnedLookup(address);
-  else if (alone) dial['lookup'] = guardLookup(guard, connection, target ? 'target' : 'request', options['lookup']);
+  else if (admit)
+    dial['lookup'] = guardLookup(guard, connection, target ? 'target' : 'request', options['lookup'], admit);
   // TLS of the application goes on checking the name that the application asked for.
   if (target && connection.transport === 'tls' && !options['servername']) {
     const check = (options['checkServerIdentity'] ?? tls.checkServerIdentity) as typeof tls.checkServerIdentity;

@@ -8,7 +8,7 @@ import { DECIDED, decidedSocket, type DecidedSocket } from './decided-socket.ts'
 import type { UpstreamTarget } from './seam.ts';
 import { isConnectTimeout, isRefusal } from './upstream-failure.ts';
 import { connectTimeout, systemError } from './socket-failure.ts';
-import { recordsOf } from './socket-records.ts';
+import { recordsOf, type Redial } from './socket-records.ts';
 
 /** How a connection came to nothing, in the terms in which a handle tells it. */
 export interface ConnectFailure {
@@ -36,6 +36,7 @@ export interface Below {
   readonly originate: boolean;
   /** Of the socket above. */
   readonly options: Readonly<Record<PropertyKey, unknown>>;
+  readonly open?: Redial['open'] | undefined;
 }
 
 /** Those of the options above that are about the bytes, and not about TLS or streams. */
@@ -82,11 +83,13 @@ export function openBelow(below: Below, callback: (outcome: ConnectOutcome) => v
   };
 }
 
-function dial({ mark, target, originate, options }: Below): Socket {
+function dial({ mark, target, originate, options, open }: Below): Socket {
   const { host, port } = mark;
   const secure = target?.tunnel ? target.tunnel.tls : originate ? target?.tls : undefined;
-  const fields: Record<PropertyKey, unknown> = { host, port, [DECIDED]: bytesOnly(mark, target, secure?.servername) };
+  const fields: Record<PropertyKey, unknown> = {};
   for (const name of DIALLING) if (options[name] !== undefined) fields[name] = options[name];
+  if (open) return open(target, fields);
+  Object.assign(fields, { host, port, [DECIDED]: bytesOnly(mark, target, secure?.servername) });
   if (!target || !secure) return new Socket().pause().connect(fields as unknown as { port: number });
   const { alpn, guard } = mark;
   const inside = alpn?.includes('h2') ? 'h2' : alpn?.includes('http/1.1') ? 'http/1.1' : 'bytes';

@@ -24,6 +24,8 @@ export interface Redial {
   readonly mark: DecidedSocket;
   /** Of the first attempt, before anything was changed in them. */
   readonly options: Readonly<Record<PropertyKey, unknown>>;
+  /** Opens a further connection where no seam below would know its mark. Absent: it is dialled by the mark. */
+  readonly open?: (target: UpstreamTarget | undefined, options: Readonly<Record<PropertyKey, unknown>>) => Socket;
 }
 
 /** What a socket was dialled to, by the application's own word. */

@@ -54,7 +54,7 @@ export class ConnectRetries {
   }
 
   #dial(): void {
-    const { mark, retry, options } = this.#redial;
+    const { mark, retry, options, open } = this.#redial;
     const target = retry.nextTarget(this.#tried) ?? mark.target;
     if (target) this.#tried.push(target);
     const originate = !(this.#socket instanceof TLSSocket);
@@ -62,7 +62,7 @@ export class ConnectRetries {
     const [first, ...more] = sameHost ? this.#resolved() : [];
     // Each of them is decided again all the same.
     const dialled = first === undefined ? options : { ...options, lookup: pinnedLookup(first, ...more) };
-    this.#breakOff = openBelow({ mark, target, originate, options: dialled }, (outcome) => {
+    this.#breakOff = openBelow({ mark, target, originate, options: dialled, open }, (outcome) => {
       if (outcome.kind !== 'failed' || !this.#next()) this.#end(outcome);
     });
   }
