@@ -38,8 +38,13 @@ export function oldestFirst<T extends Dated>(resources: readonly T[]): T[] {
 
 /** Names a resource in a decision. */
 export function refOf(resource: Dated & { readonly kind: string; readonly source?: SourceLocation }): ResourceRef {
-  const ref = { kind: resource.kind, namespace: namespaceOf(resource), name: resource.metadata.name };
-  return Object.freeze(resource.source === undefined ? ref : { ...ref, source: resource.source });
+  const { kind, metadata, source } = resource;
+  return Object.freeze({
+    kind,
+    namespace: namespaceOf(resource),
+    name: metadata.name,
+    ...(source !== undefined && { source }),
+  });
 }
 
 /** Whether every label of `selector` is among `labels`; an empty selector selects all. */

@@ -104,5 +104,5 @@ function automaticMutualTls(context: TlsContext): UpstreamTls | undefined {
     if (endpoints.length === 0 || endpoints.some(({ tlsMode }) => tlsMode === 'disabled')) return undefined;
   }
   const tls = meshTls(context);
-  return context.isOriginalDst ? tls : { ...tls, onlyIfEndpointHasTls: true };
+  return context.isOriginalDst ? tls : { onlyIfEndpointHasTls: true, ...tls };
 }

@@ -54,16 +54,9 @@ export interface TlsContext {
  * thousand entries uses few of them.
  */
 export class FilterChain {
-  /** Lower case. */
-  readonly sniHosts: readonly string[];
-  readonly destinationCidrs: readonly string[];
-  readonly transportProtocol: 'raw_buffer' | undefined;
-  readonly applicationProtocols: readonly ApplicationProtocol[];
-  readonly origin: ChainOrigin;
+  // What every question reads stands first: an object of this size is spread over several lines of the processor's cache.
   /** It leads to a route table. */
   readonly http: boolean;
-  readonly #lead: () => ChainAction;
-  #action: ChainAction | undefined;
   /** The answer to a connection that shows TLS, and to one that does not: neither needs per-call data. */
   tlsDecision: Decision | undefined;
   tcpDecision: Decision | undefined;
@@ -71,6 +64,14 @@ export class FilterChain {
   entrance: HttpEntrance | undefined;
   /** Of a chain that carries TLS, once somebody asked for a request inside. `opaque`: no rule looks at it. */
   tlsContext: TlsContext | 'opaque' | undefined;
+  /** Lower case. */
+  readonly sniHosts: readonly string[];
+  readonly destinationCidrs: readonly string[];
+  readonly transportProtocol: 'raw_buffer' | undefined;
+  readonly applicationProtocols: readonly ApplicationProtocol[];
+  readonly origin: ChainOrigin;
+  readonly #lead: () => ChainAction;
+  #action: ChainAction | undefined;
 
   constructor(criteria: ChainCriteria, origin: ChainOrigin, lead: () => ChainAction) {
     this.sniHosts = criteria.sniHosts === undefined ? NOTHING : serverNames(criteria.sniHosts);

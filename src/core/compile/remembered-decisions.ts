@@ -54,14 +54,19 @@ export class RememberedDecisions {
     return undefined;
   }
 
+  /** Whether the answer to a connection would be kept, if it holds for others. */
+  takes({ host, sni, authority, alpn }: Connection): boolean {
+    if (typeof host !== 'string' || host.length > 255 || alpn !== undefined) return false;
+    if ((sni !== undefined && sni !== host) || (authority !== undefined && !namesHost(authority, host))) return false;
+    return this.#byHost.has(host) || this.#hasRoom();
+  }
+
+  /** Keeps the answer to a connection that it takes. */
   add(connection: Connection, decision: Decision, requests: SameRequests): void {
-    const { host, port, address, transport, protocol, sni, authority, request, alpn } = connection;
-    if (typeof host !== 'string' || host.length > 255 || alpn !== undefined) return;
-    if ((sni !== undefined && sni !== host) || (authority !== undefined && !namesHost(authority, host))) return;
-    if (decision.reason === 'invalid_connection' || !Object.isFrozen(decision)) return;
+    const { host, port, address, transport, protocol, sni, authority, request } = connection;
+    if (host === undefined || decision.reason === 'invalid_connection' || !Object.isFrozen(decision)) return;
     const hasRequest = request !== undefined;
     const others = this.#byHost.get(host);
-    if (others === undefined && !this.#hasRoom()) return;
     const next = lengthOf(others) < CONNECTIONS ? others : undefined;
     this.#byHost.set(host, {
       port,

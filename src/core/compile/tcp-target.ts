@@ -27,7 +27,7 @@ export function routeAction(
 ): TcpAction {
   const first = routes[0]?.destination.host;
   const service = first === undefined ? undefined : scope.servicesByHost.get(first);
-  return { ...tcpAction(scope, service, routes, listenerPort), virtualService };
+  return { virtualService, ...tcpAction(scope, service, routes, listenerPort) };
 }
 
 /**

@@ -1,9 +1,17 @@
 import { HostnameIndex } from '../match/hostname-index.ts';
 import { isWildcard } from '../match/hostname.ts';
 import { lowerAscii } from '../match/string-match.ts';
+import type { Decision } from '../model/decision.ts';
 import type { MeshService } from './compiled.ts';
 import type { HttpRoute } from './http-route.ts';
 import { virtualHostName } from './virtual-host-domains.ts';
+
+/** What every plain request is answered that arrives at one place, because no route of its virtual host looks at it. */
+export interface PlainAnswer {
+  /** The place. */
+  readonly context: object;
+  readonly decision: Decision;
+}
 
 /** Envoy's virtual host: the routes that share a set of authorities, tried in order. */
 export interface VirtualHost {
@@ -15,11 +23,14 @@ export interface VirtualHost {
   readonly requireTls: boolean;
   /** A name that is its domain is so with a final dot as well. */
   readonly takesFinalDot?: true;
+  /** That of the place where it was asked for last. */
+  answer?: PlainAnswer | undefined;
 }
 
 /** A virtual host whose routes wait until somebody asks. */
 export class LazyVirtualHost implements VirtualHost {
   readonly name: string;
+  answer: PlainAnswer | undefined;
   #routes: readonly HttpRoute[] | undefined;
   readonly #build: () => readonly HttpRoute[];
 
@@ -40,6 +51,7 @@ export class LazyVirtualHost implements VirtualHost {
 
 /** That of a service which has its own name alone, at one port. A large mesh has many, so that it holds nothing of its own. */
 export class ServiceVirtualHost implements VirtualHost {
+  answer: PlainAnswer | undefined;
   readonly #service: MeshService;
   readonly #port: number;
   readonly #build: (service: MeshService, port: number) => readonly HttpRoute[];

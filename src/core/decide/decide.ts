@@ -78,7 +78,8 @@ function recall(connection: Connection, mesh: CompiledMesh): Decision | undefine
 
 function decideAnew(connection: Connection, mesh: CompiledMesh): Decision {
   const decision = decideCompiled(connection, mesh);
-  const requests = mesh.scope.type === 'sidecar' ? sameRequests(connection, decision) : undefined;
+  if (mesh.scope.type !== 'sidecar' || !mesh.remembered.takes(connection)) return decision;
+  const requests = sameRequests(connection, decision);
   if (requests !== undefined) mesh.remembered.add(connection, decision, requests);
   return decision;
 }

@@ -81,6 +81,12 @@ export class NormalizedCall implements HttpCall {
     return undefined;
   }
 
+  /** It goes on as it came, from the root of the host that the connection names. */
+  get isPlain(): boolean {
+    const { path, absolute, hasEnvoyHeader } = this;
+    return path === this.request.path && path.charCodeAt(0) === SLASH && !absolute && !hasEnvoyHeader;
+  }
+
   /** By the content type, as Envoy knows gRPC. */
   get isGrpc(): boolean {
     const type = this.#contentType;

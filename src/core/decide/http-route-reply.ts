@@ -94,7 +94,7 @@ function replyInstead(
 ): Decision {
   const { destinations, retries, fault, mirrors, cors, hashPolicy, operation } = forward;
   const answered: RouteDecision = Object.freeze({
-    ...baseOf(forward),
+    action: 'route',
     destinations,
     ...(retries !== undefined && { retries }),
     ...(fault !== undefined && { fault }),
@@ -102,11 +102,11 @@ function replyInstead(
     ...(cors !== undefined && { cors }),
     ...(hashPolicy !== undefined && { hashPolicy }),
     ...(operation !== undefined && { operation }),
-    action: 'route',
+    ...baseOf(forward),
     ...reply,
   });
   if (timeoutMs === 0) return answered;
-  return Object.freeze({ ...baseOf(answered), action: 'timeout', timeoutMs, then: answered });
+  return Object.freeze({ action: 'timeout', timeoutMs, then: answered, ...baseOf(answered) });
 }
 
 function formatReplyHeaders(

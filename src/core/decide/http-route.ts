@@ -41,7 +41,7 @@ interface PlanMemory {
 
 const plans = new WeakMap<HttpRoute, PlanMemory>();
 
-/** Decisions of routes that take whatever is asked of their virtual host. */
+/** The answers of virtual hosts of which no route looks at a plain request. */
 const sameForPlain = new WeakSet<Decision>();
 
 /** Whether every plain request to the same virtual host is answered by this very decision. */
@@ -58,6 +58,8 @@ export function decideHttp(table: RouteTable, connection: Connection, context: H
   const virtualHost = table.namedTwice === true && connection.host === undefined ? undefined : table.find(call.host);
   if (virtualHost === undefined) return noVirtualHost(call, context);
   if (virtualHost.requireTls && !tls) return httpsRedirect(call, context);
+  const { answer } = virtualHost;
+  if (answer !== undefined && answer.context === context && call.isPlain && !call.isGrpc) return answer.decision;
   for (const route of virtualHost.routes) {
     if (route.accepts(call)) return followRoute(route, virtualHost, call, context);
   }
@@ -91,7 +93,10 @@ export function followRoute(
       }
       const decision = forwardCall(plan, action, route, call);
       if (decision === plan.decision && !plan.dynamic && route.cors === undefined) {
-        if (route === virtualHost.routes[0] && acceptsAnyPath(route.accepts)) sameForPlain.add(decision);
+        if (route === virtualHost.routes[0] && acceptsAnyPath(route.accepts)) {
+          virtualHost.answer = { context, decision };
+          sameForPlain.add(decision);
+        }
       }
       return decision;
     }

@@ -21,12 +21,12 @@ export function isSameForAllInside(decision: Decision): boolean {
 export function decideTls(chain: FilterChain, connection: Connection, port: number, mesh: CompiledMesh): Decision {
   const decision = decideTcp(chain, true, port, mesh);
   if (connection.request === undefined || decision.action === 'deny') return decision;
-  chain.tlsContext ??= contextOf(chain, port, mesh);
-  if (chain.tlsContext === 'opaque') {
+  if (chain.tlsContext === undefined) {
+    chain.tlsContext = contextOf(chain, port, mesh);
     // An answer belongs to its chain, and nobody's chain is shared by those who have a rule for what is inside.
-    sameForAll.add(decision);
-    return decision;
+    if (chain.tlsContext === 'opaque') sameForAll.add(decision);
   }
+  if (chain.tlsContext === 'opaque') return decision;
   const { service, context } = chain.tlsContext;
   return decideTlsRequest(mesh.scope, service, connection, context) ?? decision;
 }
