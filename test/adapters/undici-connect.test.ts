@@ -2,11 +2,10 @@ import dns from 'node:dns';
 import { createServer } from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hiddenField } from '../../src/adapters/hidden-field.ts';
-import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
+import type { Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
 import { findEgressError } from '../../src/errors.ts';
 import { blackHole } from './black-hole.ts';
-import { entry, Lab, routes } from './undici-lab.ts';
+import { builtInAgent, builtInPool, entry, Lab, routes } from './undici-lab.ts';
 
 const HOST = 'api.example.com';
 let lab: Lab;
@@ -50,21 +49,6 @@ function serveAfterTheFirstTry(): string[] {
   });
   lab.closeLater(server);
   return seen;
-}
-
-/** The Agent of the copy of undici inside Node. */
-function builtInAgent(): AgentClass {
-  void globalThis.Response;
-  const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
-  const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
-  return dispatcher?.constructor as AgentClass;
-}
-
-/** A Client of the copy of undici inside Node, whose requests queue for one connection. */
-function builtInClient(url: string): Dispatcher {
-  const agent = new (builtInAgent())({});
-  const makeClient = hiddenField(agent, 'factory') as (origin: URL, options: object) => Dispatcher;
-  return makeClient(new URL(url), { connections: 1 });
 }
 
 /** How a request fails, in the API of the copy inside Node. */
@@ -130,7 +114,7 @@ describe("Istio's default retries, of fetch to a host that goes where it was goi
 
   it('are told of every request that waited for the connection', async () => {
     lab.egress(entry(HOST, closed)).install();
-    const client = builtInClient(origin);
+    const client = builtInPool(origin, { connections: 1 });
     const errors = await Promise.all(['/1', '/2', '/3'].map((path) => failureOf(client, path)));
     expect(errors).toMatchObject(Array(3).fill({ code: 'ECONNREFUSED' }));
     expect(told()).toEqual(Array(3).fill([3, 503, 'URX,UF']));

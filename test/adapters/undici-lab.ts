@@ -2,6 +2,8 @@ import dns from 'node:dns';
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
+import { hiddenField } from '../../src/adapters/hidden-field.ts';
+import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
 import { parseMeshConfig } from '../../src/config/load.ts';
 import { createEgress } from '../../src/egress.ts';
 import type { Egress, EgressOptions } from '../../src/egress.ts';
@@ -116,6 +118,20 @@ data:
   mesh: |
     outboundTrafficPolicy: { mode: REGISTRY_ONLY }
 `;
+
+/** The Agent of the copy of undici inside Node. */
+export function builtInAgent(): AgentClass {
+  void globalThis.Response;
+  const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
+  const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
+  return dispatcher?.constructor as AgentClass;
+}
+
+/** A Pool of that copy; with `connections: 1` a Client, whose requests queue for its one connection. */
+export function builtInPool(url: string, options: Record<string, unknown>): Dispatcher {
+  const makePool = hiddenField(new (builtInAgent())({}), 'factory') as (origin: URL, options: object) => Dispatcher;
+  return makePool(new URL(url), options);
+}
 
 /** A ServiceEntry for one host and port. */
 export function entry(host: string, port: number, more = '', protocol = 'HTTP'): string {

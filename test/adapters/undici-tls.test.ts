@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
 import { createAuthority, issueCertificate } from '../tls/certificates.ts';
 import type { KeyPair } from '../tls/certificates.ts';
-import { entry, Lab } from './undici-lab.ts';
+import { builtInAgent, builtInPool, entry, Lab, routes } from './undici-lab.ts';
 
 let folder: string;
 let authority: KeyPair;
@@ -114,5 +116,82 @@ describe('TLS that is originated below fetch', () => {
     lab.egress(originating(`{ mode: SIMPLE, sni: api.example.com, ${names} }`)).install();
     await expect(fetch('http://api.example.com/')).rejects.toMatchObject({ cause: { code: 'ERR_EGRESS_TLS' } });
     expect(seen).toEqual([]);
+  });
+});
+
+describe('dispatchers of the program', () => {
+  const HOST = 'api.example.com';
+  const kinds = {
+    Agent: (options: object) => new (builtInAgent())({ ...options }),
+    Pool: (options: object, url: string) => builtInPool(url, { ...options }),
+    Client: (options: object, url: string) => builtInPool(url, { ...options, connections: 1 }),
+  };
+  const each = Object.entries(kinds);
+  const made: Dispatcher[] = [];
+  afterEach(async () => {
+    for (const dispatcher of made.splice(0)) await dispatcher.destroy?.();
+  });
+
+  /** The body of the answer, or the code or message of the failure. */
+  async function ask(make: (typeof kinds)['Pool'], url: string, options: object): Promise<string> {
+    const dispatcher = make(options, url);
+    made.push(dispatcher);
+    try {
+      return await (await fetch(url, { dispatcher } as RequestInit)).text();
+    } catch (error) {
+      const { code, message } = (error as Error).cause as NodeJS.ErrnoException;
+      return code ?? message;
+    }
+  }
+
+  it.each(each)('keep their TLS options where the policy leads elsewhere, and where not: %s', async (_kind, make) => {
+    const pair = await issueCertificate(authority, ['program.example.com']);
+    const ca = authority.cert;
+    const elsewhere = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${port} } }]`;
+    const led = entry(HOST, 443, elsewhere, 'HTTPS') + routes(HOST, `route: [{ destination: { host: ${HOST} } }]`);
+    for (const [documents, url] of [
+      [entry(HOST, port, '', 'HTTPS'), `https://${HOST}:${port}/`],
+      [led, `https://${HOST}/`],
+    ] as const) {
+      const uninstall = lab.egress(documents).install();
+      seen.length = 0;
+      expect(await ask(make, url, { connect: { ca, ...pair } })).toBe('secret');
+      expect(await ask(make, url, { connect: { rejectUnauthorized: false } })).toBe('secret');
+      expect(seen).toMatchObject([{ client: 'program.example.com' }, { client: undefined }]);
+      expect(await ask(make, url, { connect: pair })).toMatch(/UNABLE_TO|SELF_SIGNED/);
+      const checkServerIdentity = (): Error => new Error('the program says no');
+      expect(await ask(make, url, { connect: { ca, checkServerIdentity } })).toBe('the program says no');
+      expect(seen).toHaveLength(2);
+      // Another name is no way past the decision: it is denied, or the name that was decided is sent in its place.
+      const named = await ask(make, url, { connect: { ca, servername: 'other.example.com' } });
+      expect(named).toBe(documents === led ? 'secret' : 'ERR_EGRESS_DENIED');
+      expect(seen.every(({ sni }) => sni === HOST)).toBe(true);
+      uninstall();
+    }
+  });
+
+  it.each(each)('open a unix socket that is listed, and not in place of a route: %s', async (kind, make) => {
+    const path = join(folder, `${kind}.sock`);
+    const told: unknown[] = [];
+    const local = createPlainServer((request, response) => {
+      told.push(request.headers.host);
+      response.end('local');
+    });
+    await new Promise<void>((resolve) => local.listen(path, resolve));
+    lab.closeLater(local);
+    const elsewhere = `  resolution: STATIC\n  endpoints: [{ address: 127.0.0.1, ports: { p: ${port} } }]`;
+    const before = seen.length;
+    for (const options of [{ socketPath: path }, { connect: { socketPath: path } }])
+      for (const [documents, unixSockets, answer] of [
+        [entry(HOST, 8080), [path], 'local'],
+        [entry(HOST, 8080), [], 'ERR_EGRESS_DENIED'],
+        [entry(HOST, 8080, elsewhere), [path], 'ERR_EGRESS_DENIED'],
+      ] as const) {
+        const uninstall = lab.egress(documents, { unixSockets }).install();
+        expect(await ask(make, `http://${HOST}:8080/`, options)).toBe(answer);
+        uninstall();
+      }
+    expect(told).toEqual(Array(2).fill(`${HOST}:8080`));
+    expect(seen).toHaveLength(before);
   });
 });

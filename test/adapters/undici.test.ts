@@ -2,8 +2,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EgressDeniedError } from '../../src/errors.ts';
-import type { AgentClass, Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
-import { entry, Lab, routes } from './undici-lab.ts';
+import type { Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
+import { builtInAgent, entry, Lab, routes } from './undici-lab.ts';
 import type { LabServer } from './undici-lab.ts';
 
 let lab: Lab;
@@ -17,14 +17,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => lab.close());
-
-/** The Agent of the copy of undici inside Node. */
-function builtInAgent(): AgentClass {
-  void globalThis.Response;
-  const slots = globalThis as Record<symbol, { constructor: unknown } | undefined>;
-  const dispatcher = slots[Symbol.for('undici.globalDispatcher.2')] ?? slots[Symbol.for('undici.globalDispatcher.1')];
-  return dispatcher?.constructor as AgentClass;
-}
 
 async function causeOf(promise: Promise<unknown>): Promise<unknown> {
   const error: unknown = await promise.then(
