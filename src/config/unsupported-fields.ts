@@ -15,6 +15,7 @@ interface UnsupportedField {
 
 const CHOICE = 'which endpoint of several is taken';
 const STREAMS = 'how HTTP/2 connections are kept';
+const KEPT = 'how long a connection is kept';
 
 export const unsupportedFields: readonly UnsupportedField[] = [
   { kind: 'DestinationRule', names: ['loadBalancer', 'localityLbSetting'], effect: CHOICE },
@@ -26,9 +27,17 @@ export const unsupportedFields: readonly UnsupportedField[] = [
   { kind: 'DestinationRule', names: ['consistentHash', 'minimumRingSize'], effect: CHOICE },
   { kind: 'DestinationRule', names: ['http', 'maxConcurrentStreams'], effect: STREAMS },
   { kind: 'DestinationRule', names: ['http', 'http2KeepAlive'], effect: STREAMS },
+  { kind: 'DestinationRule', names: ['http', 'idleTimeout'], effect: KEPT },
+  { kind: 'DestinationRule', names: ['http', 'maxRequestsPerConnection'], effect: KEPT },
+  { kind: 'DestinationRule', names: ['tcp', 'maxConnectionDuration'], effect: KEPT },
+  { kind: 'DestinationRule', names: ['tcp', 'tcpKeepalive'], effect: KEPT },
   { kind: 'DestinationRule', names: ['trafficPolicy', 'retryBudget'], effect: 'how many retries run at a time' },
   { kind: 'MeshConfig', names: ['http', 'maxConcurrentStreams'], effect: STREAMS },
   { kind: 'MeshConfig', names: ['http', 'http2KeepAlive'], effect: STREAMS },
+  { kind: 'MeshConfig', names: ['http', 'idleTimeout'], effect: KEPT },
+  { kind: 'MeshConfig', names: ['http', 'maxRequestsPerConnection'], effect: KEPT },
+  { kind: 'MeshConfig', names: ['tcp', 'maxConnectionDuration'], effect: KEPT },
+  { kind: 'MeshConfig', names: ['tcpKeepalive'], effect: KEPT },
   { kind: 'MeshConfig', names: ['localityLbSetting', 'distribute'], effect: CHOICE },
   { kind: 'MeshConfig', names: ['localityLbSetting', 'failover'], effect: CHOICE },
   { kind: 'MeshConfig', names: ['localityLbSetting', 'failoverPriority'], effect: CHOICE },

@@ -101,4 +101,26 @@ spec:
       ],
     ]);
   });
+
+  it('are those of a connection pool that say how long a connection is kept', () => {
+    const { diagnostics } = parseMeshConfig(`tcpKeepalive: { time: 10s }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api.example.com
+  trafficPolicy:
+    connectionPool:
+      tcp: { idleTimeout: 5s, maxConnectionDuration: 60s, tcpKeepalive: { time: 10s } }
+      http: { idleTimeout: 5s, maxRequestsPerConnection: 10 }
+`);
+    expect(diagnostics.filter(({ code }) => code === 'SCL0331').map(({ field }) => field)).toEqual([
+      'MeshConfig tcpKeepalive',
+      'spec.trafficPolicy.connectionPool.tcp.maxConnectionDuration',
+      'spec.trafficPolicy.connectionPool.tcp.tcpKeepalive',
+      'spec.trafficPolicy.connectionPool.http.idleTimeout',
+      'spec.trafficPolicy.connectionPool.http.maxRequestsPerConnection',
+    ]);
+  });
 });
