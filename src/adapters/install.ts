@@ -3,6 +3,7 @@ import { installDnsLookup } from './dns-lookup.ts';
 import { installHttp } from './http-agent.ts';
 import { installHttp2 } from './http2-loaded.ts';
 import { PatchRegistry } from './patch-registry.ts';
+import { installPipeHandle } from './pipe-handle.ts';
 import type { Guard } from './seam.ts';
 import { installSocketConnect } from './socket-connect.ts';
 import { installServername } from './socket-servername.ts';
@@ -30,6 +31,7 @@ export type InstallSeam = (guard: Guard, patches: PatchRegistry) => void;
 const SEAMS: readonly InstallSeam[] = [
   // From the socket up: what is opened while installing is governed already.
   installTcpHandle,
+  installPipeHandle,
   installSocketConnect,
   installServername,
   installDnsLookup,

@@ -181,7 +181,10 @@ function decideConnection(
       ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     });
   }
-  if (target?.path !== undefined) return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  if (target?.path !== undefined) {
+    recordsOf(guard).set(socket, { connection, transport: 'tcp', admitted: new Set(), target });
+    return { kind: 'dial', options: bare({ ...options, path: target.path }) };
+  }
   const mark = connectRetry && decidedSocket({ guard, generation, connection, host, port, ...(target && { target }) });
   return dialTo(guard, socket, options, {
     connection,
