@@ -4,6 +4,7 @@
  *
  *   node test/third-party/first-requests.mjs                      all of it
  *   node test/third-party/first-requests.mjs --node 24 Pool       some of it
+ *   node test/third-party/first-requests.mjs --packages folder    with `undici6`, `undici7` and `undici8` of that folder
  *
  * It uses the built package, and ends with `N passed, 0 failed`.
  */
@@ -11,14 +12,14 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const here = new URL('.', import.meta.url).pathname;
 const root = join(here, '../..');
 const args = process.argv.slice(2);
-const at = args.indexOf('--node');
-const versions = at < 0 ? ['20', '22', '24', '26'] : args.splice(at, 2)[1].split(',');
+const versions = (option('--node') ?? '20,22,24,26').split(',');
+const packages = option('--packages') ?? join(here, 'node_modules');
 
 const seen = [];
 const server = createServer((request, response) => {
@@ -97,10 +98,16 @@ for (const version of versions) {
 server.close();
 rmSync(folder, { recursive: true });
 console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** Taken from the arguments, with its value. */
+function option(name) {
+  const at = args.indexOf(name);
+  return at < 0 ? undefined : args.splice(at, 2)[1];
+}
 
 function quoted(major) {
-  return JSON.stringify(join(here, `node_modules/undici${major}`));
+  return JSON.stringify(resolve(packages, `undici${major}`));
 }
 
 async function run(node, name, begin, body, { origin, path, prints, reaches }) {
