@@ -21,8 +21,8 @@ export class EgressJournal {
   readonly #observers: readonly ExchangeObserver[];
   readonly #metrics: EgressMetrics | undefined;
   readonly #warnings: Warnings;
-  /** Under way, and watched. */
-  readonly #open = new Set<Exchange>();
+  /** Under way, and watched; each knows its place. A set would be made anew time and again as requests come and go. */
+  readonly #open: Exchange[] = [];
   /** The words are made where nothing that they throw gets out. */
   readonly #observerFailed = (error: unknown): void =>
     this.warn('observer', () => `an observer failed: ${String(error)}`);
@@ -50,7 +50,7 @@ export class EgressJournal {
   begin(connection: Connection, decision: Decision, seam: SeamName, layer: Exchange['layer']): Exchange | undefined {
     if (!this.watched) return undefined;
     const exchange = newExchange(connection, decision, seam, layer);
-    this.#open.add(exchange);
+    exchange.place = this.#open.push(exchange) - 1;
     if (!this.#kept) this.#keep();
     if (decision.action === 'deny' && this.#mode === 'report') exchange.wouldDeny = true;
     for (const observer of this.#observers) this.#tellDecision(observer, exchange);
@@ -60,22 +60,39 @@ export class EgressJournal {
 
   /** A connection came about. */
   opened(exchange: Exchange): void {
-    if (!this.#open.has(exchange) || exchange.carriesRequests === true) return;
+    if (!this.#isOpen(exchange) || exchange.carriesRequests === true) return;
     for (const observer of this.#observers) if (observer.onOpen) this.tell(() => observer.onOpen?.(exchange));
     exchange.opened = true;
   }
 
   /** What was ended before, with the process or the egress, is not told of again. */
   end(exchange: Exchange): void {
-    if (!this.#open.delete(exchange)) return;
+    if (!this.#remove(exchange)) return;
     for (const observer of this.#observers) this.#tellEnd(observer, exchange);
     this.#tellEnd(channelObserver, exchange);
-    if (this.#open.size === 0) this.#idle?.();
+    if (this.#open.length === 0) this.#idle?.();
+  }
+
+  #isOpen(exchange: Exchange): boolean {
+    return this.#open[exchange.place ?? -1] === exchange;
+  }
+
+  /** The last one takes its place. */
+  #remove(exchange: Exchange): boolean {
+    const { place = -1 } = exchange;
+    if (this.#open[place] !== exchange) return false;
+    const last = this.#open.pop();
+    if (last !== undefined && last !== exchange) {
+      this.#open[place] = last;
+      last.place = place;
+    }
+    exchange.place = -1;
+    return true;
   }
 
   /** Ends what is still under way, as if its client had gone (Envoy: DC). Its seam's own end comes too late. */
   endOpen(): void {
-    for (const exchange of this.#open) {
+    for (const exchange of [...this.#open].sort((a, b) => a.start - b.start)) {
       exchange.endedAt ??= performance.now();
       if (exchange.layer === 'http' && exchange.responseCode === 0 && exchange.responseFlags === '')
         noteClientGone(exchange);
@@ -105,7 +122,7 @@ export class EgressJournal {
 
   /** Calls back when the last request and connection under way has ended, or after a second. */
   whenIdle(callback: () => void): void {
-    if (this.#open.size === 0) {
+    if (this.#open.length === 0) {
       callback();
       return;
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeRequest } from './http-connection.ts';
 import type { Exchange } from './seam.ts';
-import { carriesRequests, describeOnce, describeSocket } from './socket-exchange.ts';
+import { carriesRequests, describeKnown, describeOnce, describeSocket } from './socket-exchange.ts';
 import {
   isConnectError,
   isFailureNoted,
@@ -14,6 +14,7 @@ import {
 
 /** The request has its connection, which may still be under way. */
 export function noteSocket(exchange: Exchange, socket: Socket): void {
+  if (describeKnown(exchange, socket)) return;
   carriesRequests(socket);
   if (socket.connecting) socket.once('connect', () => describeSocket(exchange, socket));
   else describeOnce(exchange, socket);
@@ -22,7 +23,8 @@ export function noteSocket(exchange: Exchange, socket: Socket): void {
 /** The request is over. */
 export function noteEnd(exchange: Exchange, request: NodeRequest, socket: Socket | undefined): void {
   exchange.endedAt = performance.now();
-  if (socket) describeOnce(exchange, socket);
+  // Of a connection that carried a request before, all there is to know was known when the request got it.
+  if (socket && (!request.reusedSocket || exchange.localAddress === undefined)) describeOnce(exchange, socket);
   exchange.reusedSocket = request.reusedSocket;
   if (exchange.bytesReceived === 0) exchange.bytesReceived = request._contentLength ?? 0;
   if (!isFailureNoted(exchange)) noteUnfinished(exchange, request);

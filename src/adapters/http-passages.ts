@@ -1,4 +1,4 @@
-import { isPlainHeader, isPlainTarget } from '../core/index.ts';
+import { isPlainHeader, isPlainTarget, LEADING_HEADERS } from '../core/index.ts';
 import type { Connection, HttpRequest } from '../core/model/connection.ts';
 import { DECIDED, type DecidedSocket } from './decided-socket.ts';
 import { destinationOf, type NodeAgent, type NodeRequest } from './http-connection.ts';
@@ -35,17 +35,40 @@ export class HttpPassage {
     this.servername = servername;
   }
 
-  /** Whether a request whose head is not rendered yet goes by it, as its headers, method and path stand now. */
-  takes(request: NodeRequest): boolean {
-    const kept = request._header ? undefined : keptHeaders(request);
-    const { authority } = this.connection;
-    if (!kept || authority === undefined || kept['host']?.[1] !== authority) return false;
-    // What a forward proxy is asked to carry is for its own destination to admit.
-    if (request.method === 'CONNECT' || request.path.charCodeAt(0) !== SLASH) return false;
+  /**
+   * Whether a request whose head is not rendered yet goes where it leads, as its headers, method and path stand now. Headers
+   * that only change how it leaves are looked for when the head is rendered: see {@link takes}.
+   */
+  leads(request: NodeRequest): boolean {
+    const kept = this.#headersOf(request);
+    if (kept === undefined) return false;
     if (this.passage?.requests === 'all') return true;
     if (!isPlainTarget(request.method, request.path)) return false;
+    for (const name of LEADING_HEADERS) {
+      const header = kept[name];
+      if (header !== undefined && !isPlainHeader(name, header[1], this.connection.authority)) return false;
+    }
+    return true;
+  }
+
+  /** Whether such a request goes by it just as it stands now. */
+  takes(request: NodeRequest): boolean {
+    const kept = this.#headersOf(request);
+    if (kept === undefined) return false;
+    if (this.passage?.requests === 'all') return true;
+    if (!isPlainTarget(request.method, request.path)) return false;
+    const { authority } = this.connection;
     for (const name of Object.keys(kept)) if (!isPlainHeader(name, kept[name]?.[1], authority)) return false;
     return true;
+  }
+
+  /** Unless the request is not one for this host, whatever the others are. */
+  #headersOf(request: NodeRequest): Exclude<ReturnType<typeof keptHeaders>, null> {
+    const kept = request._header ? undefined : keptHeaders(request);
+    const { authority } = this.connection;
+    if (!kept || authority === undefined || kept['host']?.[1] !== authority) return undefined;
+    // What a forward proxy is asked to carry is for its own destination to admit.
+    return request.method === 'CONNECT' || request.path.charCodeAt(0) !== SLASH ? undefined : kept;
   }
 
   /** What was decided, for those who want to know it of one request. */
@@ -117,7 +140,7 @@ export class HttpPassages {
     const transport = request.protocol === 'https:' ? 'tls' : 'tcp';
     for (const one of known)
       if (one.port === port && one.servername === servername && one.connection.transport === transport)
-        if (one.passage !== undefined && one.takes(request)) return one;
+        if (one.passage !== undefined && one.leads(request)) return one;
     return undefined;
   }
 
@@ -157,7 +180,10 @@ export class HttpPassages {
 
 /** The options are Node's own copy, made for this request: a field may be put on them, which a spread would cost. */
 export function withMark(options: Record<PropertyKey, unknown>, mark: DecidedSocket): Record<PropertyKey, unknown> {
-  if (!Object.isExtensible(options)) return { ...options, [DECIDED]: mark };
-  options[DECIDED] = mark;
-  return options;
+  try {
+    options[DECIDED] = mark;
+    return options;
+  } catch {
+    return { ...options, [DECIDED]: mark };
+  }
 }

@@ -59,16 +59,20 @@ interface SocketFacts extends Pick<Exchange, 'upstreamHost' | 'localAddress' | '
 /** Of connections that are there: they do not change any more. */
 const known = new WeakMap<object, SocketFacts>();
 
+/** What is known of a connection that was looked at before. False: nothing. */
+export function describeKnown(exchange: Exchange, socket: object): boolean {
+  const facts = known.get(socket);
+  if (facts === undefined) return false;
+  exchange.upstreamHost = facts.upstreamHost;
+  exchange.localAddress = facts.localAddress;
+  exchange.tlsVersion = facts.tlsVersion;
+  exchange.tlsCipher = facts.tlsCipher;
+  return true;
+}
+
 /** The same of a connection that is not under way, which may carry many requests: it is looked at once. */
 export function describeOnce(exchange: Exchange, socket: ObservedSocket): void {
-  const facts = known.get(socket);
-  if (facts !== undefined) {
-    exchange.upstreamHost = facts.upstreamHost;
-    exchange.localAddress = facts.localAddress;
-    exchange.tlsVersion = facts.tlsVersion;
-    exchange.tlsCipher = facts.tlsCipher;
-    return;
-  }
+  if (describeKnown(exchange, socket)) return;
   // A stand-in for a socket (of a mocking library) may hold on to a handle that is gone: reading that ends the process.
   if (socket.destroyed === true) return;
   describeSocket(exchange, socket);

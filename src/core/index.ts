@@ -18,6 +18,6 @@ export { compileMeshConfig, type CompiledMesh } from './compile/compile-mesh.ts'
 export type { SameRequests } from './compile/remembered-decisions.ts';
 export { answeredAlike, decide } from './decide/decide.ts';
 export { isPlainTarget } from './decide/http-call.ts';
-export { isPlainHeader } from './decide/http-headers.ts';
+export { isPlainHeader, LEADING_HEADERS } from './decide/http-headers.ts';
 export { explain } from './decide/explain.ts';
 export { gatewayHop, type GatewayHop } from './decide/gateway-hop.ts';

@@ -44,6 +44,8 @@ export interface AccessLogEntry {
   readonly shared?: object | undefined;
   /** Milliseconds since the epoch, microseconds as its fraction. */
   readonly startTime: number;
+  /** Milliseconds since the epoch at which its line was due. Absent: the moment at which it is written. */
+  readonly emitTime?: number | undefined;
   /** Milliseconds from start to end. */
   readonly duration?: number | undefined;
   /** Nanoseconds from the start to the points that were reached; `DS_RX_BEG` is the start and need not be given. */

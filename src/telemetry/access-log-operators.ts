@@ -85,7 +85,10 @@ function timeOperator(zone: TimeZone, now?: () => number): Operator {
     length: false,
     compile: (command) => {
       const format = timeFormat(command, zone);
-      return { trusted: true, value: (entry) => format(toInstant(now === undefined ? entry.startTime : now())) };
+      return {
+        trusted: true,
+        value: (entry) => format(toInstant(now === undefined ? entry.startTime : (entry.emitTime ?? now()))),
+      };
     },
   };
 }

@@ -4,6 +4,8 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 export interface AccessLogSink {
   /** A byte string, newline included. */
   write(line: string): void;
+  /** There are lines that are not spelled out yet: `spell` writes them, before anything is flushed. */
+  expect(spell: () => void): void;
   /** Writes what is buffered, synchronously. */
   flush(): void;
   close(): void;
@@ -43,6 +45,7 @@ export class FileSink implements AccessLogSink {
   #batch = Buffer.alloc(0);
   #bytes = 0;
   #lines = 0;
+  #spell: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #retryOpenAt = 0;
@@ -70,7 +73,16 @@ export class FileSink implements AccessLogSink {
     else if (this.#timer === undefined) this.#flushLater();
   }
 
+  expect(spell: () => void): void {
+    if (this.#closed) return;
+    this.#spell = spell;
+    if (this.#timer === undefined) this.#flushLater();
+  }
+
   flush(): void {
+    const spell = this.#spell;
+    this.#spell = undefined;
+    spell?.();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#bytes === 0) return;

@@ -31,6 +31,11 @@ export class ExchangeEntry implements AccessLogEntry {
     return this.#exchange.startTime;
   }
 
+  get emitTime(): number | undefined {
+    const { startTime, start, endedAt } = this.#exchange;
+    return endedAt === undefined ? undefined : startTime + (endedAt - start);
+  }
+
   get duration(): number {
     return Math.max(0, Math.floor((this.#exchange.endedAt ?? this.#exchange.start) - this.#exchange.start));
   }

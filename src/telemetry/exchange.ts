@@ -22,6 +22,8 @@ export interface Exchange {
   wouldDeny?: boolean | undefined;
   /** A connection whose requests are told of one by one: it gets no line of its own. */
   carriesRequests?: boolean | undefined;
+  /** Where the journal keeps it while it is under way; -1: nowhere. */
+  place?: number | undefined;
   /** Observers were told that the connection came about. */
   opened?: boolean | undefined;
   /** The second hop, when the upstream is an egress gateway: what the gateway's own policy says. */

@@ -22,6 +22,7 @@ export function newExchange(
     start,
     wouldDeny: undefined,
     carriesRequests: undefined,
+    place: -1,
     opened: undefined,
     gatewayDecision: undefined,
     destination: undefined,

@@ -51,6 +51,22 @@ describe('a destination that was asked for before', () => {
     if (log === 'log on') expect(lines.at(-1)).toMatch(/"GET \/3 HTTP\/1.1" 200 - via_upstream .* 0 5 .*"third"/);
   });
 
+  it("gives no client command over a sidecar: Envoy's controls are taken out of every request", async () => {
+    const lines: string[] = [];
+    install(mesh(...admitted()), { accessLog: (line) => lines.push(line) });
+    const headers = { 'X-Envoy-Max-Retries': '9', 'x-team': 'a' };
+    for (const path of ['/1', '/2', '/3', '/4']) expect((await send(http, call(path, { headers }))).status).toBe(200);
+    const request = http.request(call('/5'));
+    request.setHeader('x-envoy-retry-on', '5xx');
+    await new Promise(
+      (resolve) => void request.once('response', (answer) => answer.resume().once('end', resolve)).end(),
+    );
+    for (const one of web.seen)
+      expect(Object.keys(one.headers).filter((name) => name.startsWith('x-envoy'))).toEqual([]);
+    expect(web.seen.map((one) => one.headers['x-team'])).toEqual(['a', 'a', 'a', 'a', undefined]);
+    expect(lines.map((line) => line.split(' ')[2])).toEqual(['/1', '/2', '/3', '/4', '/5']);
+  });
+
   it('is asked for anew by a request whose Host header is set afterwards', async () => {
     install(mesh(...admitted()));
     await askedBefore();

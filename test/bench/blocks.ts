@@ -11,18 +11,24 @@ export interface Block {
   readonly p99: number;
 }
 
+export interface BlockSize {
+  /** Requests that are timed, and those before them that are not. */
+  readonly count: number;
+  readonly warmUp: number;
+}
+
 /**
- * Sends `count` requests, `width` at a time, after as many to warm up. Garbage is not collected in between: with no request
+ * Sends `count` requests, 50 at a time or one, after `warmUp` others. Garbage is not collected in between: with no request
  * alive V8 would throw away what it compiled for requests, and the block would measure how that is compiled again.
  */
 export async function runBlock(
   client: BenchClient,
   load: Load,
-  count: number,
+  { count, warmUp }: BlockSize,
   proxySeconds: () => number = () => 0,
 ): Promise<Block> {
   const width = load === '50 in flight' ? 50 : 1;
-  await send(client, width, new Float64Array(Math.max(width * 2, count)));
+  if (warmUp > 0) await send(client, width, new Float64Array(Math.max(width * 2, warmUp)));
   const durations = new Float64Array(count);
   const proxyBefore = proxySeconds();
   const before = process.cpuUsage();

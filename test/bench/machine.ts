@@ -20,8 +20,11 @@ function busySeconds(): number {
   return cpus().reduce((sum, { times }) => sum + (times.user + times.nice + times.sys + times.irq) / 1000, 0);
 }
 
-/** Gives a function that tells, in one sentence, how busy the processors were since, and how much of it others were. */
-export function watchMachine(pids: () => readonly number[]): () => string {
+/**
+ * Gives a function that tells, in one sentence, how busy the processors were since, and how much of it others were. `ended`:
+ * seconds that processes of the benchmark used which are not there any more.
+ */
+export function watchMachine(pids: () => readonly number[], ended: () => number = () => 0): () => string {
   const started = performance.now();
   const busy = busySeconds();
   const own = process.cpuUsage();
@@ -31,7 +34,7 @@ export function watchMachine(pids: () => readonly number[]): () => string {
     const all = busySeconds() - busy;
     const { user, system } = process.cpuUsage(own);
     const children = pids().reduce((sum, pid) => sum + processSeconds(pid) - (before.get(pid) ?? 0), 0);
-    const others = Math.max(0, all - (user + system) / 1e6 - children);
+    const others = Math.max(0, all - (user + system) / 1e6 - children - ended());
     const percent = (value: number): string => `${Math.round((100 * value) / seconds)} %`;
     return `the ${availableParallelism()} processors were busy ${percent(all)} of the time, ${percent(others)} with what is not this benchmark`;
   };

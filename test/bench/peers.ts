@@ -115,7 +115,12 @@ async function block(peer: Peer, scheme: Scheme, load: Load): Promise<Block> {
   const takeOut = peer.install?.();
   const client = peer.open(scheme, load);
   try {
-    return await runBlock(client, load, requests, peer.proxy ? () => peer.proxy!.cpuSeconds() : undefined);
+    return await runBlock(
+      client,
+      load,
+      { count: requests, warmUp: requests },
+      peer.proxy ? () => peer.proxy!.cpuSeconds() : undefined,
+    );
   } finally {
     client.close();
     takeOut?.();

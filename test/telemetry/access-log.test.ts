@@ -160,6 +160,42 @@ describe('a file', () => {
     expect(sink.dropped).toBe(1);
   });
 
+  it('has the lines in the order in which requests ended, as they were then', () => {
+    const path = join(folder, 'log');
+    const format = '%REQ(X-REQUEST-ID)% %RESPONSE_CODE% %EMIT_TIME%';
+    const log = createAccessLog({ to: path, format }, mesh);
+    // An application may use one object for the headers of one request after the other: they are read when asked for.
+    const given: Record<string, string> = {};
+    class Asked {
+      readonly method = 'GET';
+      readonly path = '/';
+      #headers: Record<string, string> | undefined;
+      get headers(): Record<string, string> {
+        return (this.#headers ??= { ...given });
+      }
+    }
+    for (let index = 0; index < 40; index += 1) {
+      given['x-request-id'] = `r${index}`;
+      log?.onEnd(answered({ connection: { port: 80, request: new Asked() } }));
+    }
+    log?.onEnd(undefined as never);
+    log?.flush();
+    const lines = readFileSync(path, 'utf8').split('\n');
+    expect(lines).toEqual([...Array.from({ length: 40 }, (_, index) => `r${index} 200 2026-08-01T12:00:00.040Z`), '']);
+    log?.onEnd(answered());
+    log?.close();
+    expect(readFileSync(path, 'utf8')).toBe(`${lines.join('\n')}r1 200 2026-08-01T12:00:00.040Z\n`);
+    expect(log?.dropped).toBe(1);
+  });
+
+  it('gets its lines after a while, also when there are few', async () => {
+    const path = join(folder, 'log');
+    const log = createAccessLog({ to: path, format: '%RESPONSE_CODE%' }, mesh);
+    log?.onEnd(answered());
+    await expect.poll(() => existsSync(path) && readFileSync(path, 'utf8')).toBe('200\n');
+    log?.close();
+  });
+
   it('is written anew after it was moved away and reopened', () => {
     const path = join(folder, 'log');
     const sink = new FileSink(path);
@@ -192,13 +228,17 @@ describe('a file', () => {
     const path = join(folder, 'log');
     const program = `
       import { FileSink } from ${JSON.stringify(new URL('../../src/telemetry/access-log-sink.ts', import.meta.url).href)};
+      import { createAccessLog } from ${JSON.stringify(new URL('../../src/telemetry/access-log.ts', import.meta.url).href)};
       new FileSink(${JSON.stringify(path)}).write('last\\n');
+      const log = createAccessLog({ to: ${JSON.stringify(`${path}-2`)}, format: '%RESPONSE_CODE%' }, {});
+      log.onEnd(${JSON.stringify(answered())});
       process.exit(3);`;
     const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       encoding: 'utf8',
     });
     expect(run.status, run.stderr).toBe(3);
     expect(readFileSync(path, 'utf8')).toBe('last\n');
+    expect(readFileSync(`${path}-2`, 'utf8')).toBe('200\n');
   });
 
   it('that is a closed stdout does not end the program', () => {

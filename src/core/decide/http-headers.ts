@@ -66,6 +66,9 @@ export function isPlainHeader(name: string, value: unknown, authority: string | 
   return name.length <= 8 || name.charCodeAt(0) !== 120 || !name.startsWith('x-envoy-');
 }
 
+/** Of the headers that leave a request not plain, those that may lead it elsewhere: the others only change how it leaves. */
+export const LEADING_HEADERS: readonly string[] = ['upgrade', 'content-type', 'x-forwarded-proto'];
+
 /** Without `Connection: upgrade` an Upgrade header means nothing. */
 function asksForUpgrade(connection: string | undefined): boolean {
   return (
