@@ -71,7 +71,8 @@ export interface Egress {
   /** Governs one undici dispatcher: `new Agent().compose(egress.interceptor())`. */
   interceptor(): UndiciInterceptor;
   /**
-   * Governs everything in this process. Idempotent; gives what takes it out again.
+   * Governs everything in this process, and in this thread: workers are reached by the preload. Idempotent; gives what takes
+   * it out again.
    *
    * @throws ERR_EGRESS_INSTALL when another egress governs the process.
    */

@@ -1,12 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Exchange } from '../../src/telemetry/exchange.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import { blackHole } from './black-hole.ts';
 import {
   closeAll,
@@ -32,10 +30,8 @@ let folder: string;
 let closed: number;
 
 beforeAll(async () => {
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const identity = await issueCertificate(authority, [HOST]);
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
   web = await httpServer((request, response, body) => response.end(`${request.method} ${request.url} ${body}`));
   secure = await httpServer(undefined, (listener) => https.createServer(identity, listener));
   const gone = await tcpServer();

@@ -1,39 +1,21 @@
 import http from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EgressDeniedError } from '../../src/errors.ts';
-import {
-  closeAll,
-  httpServer,
-  install,
-  lookupTo,
-  mesh,
-  REGISTRY_ONLY,
-  send,
-  serviceEntry,
-  virtualService,
-} from './lab.ts';
-import type { Lab } from './lab.ts';
+import { closeAll, install, mesh, pooledClient, REGISTRY_ONLY, send, serviceEntry, virtualService } from './lab.ts';
+import type { Lab, PooledClient } from './lab.ts';
 
+let client: PooledClient;
 let web: Lab;
-let agent: http.Agent;
+let call: PooledClient['call'];
 beforeEach(async () => {
-  web = await httpServer();
-  agent = new http.Agent({ keepAlive: true });
+  client = await pooledClient();
+  ({ web, call } = client);
 });
 afterEach(async () => {
   closeAll();
-  agent.destroy();
-  await web.close();
+  await client.close();
 });
 
-const call = (path: string, more: http.RequestOptions = {}): http.RequestOptions => ({
-  host: 'api.example.com',
-  port: web.port,
-  path,
-  agent,
-  lookup: lookupTo(),
-  ...more,
-});
 const admitted = (): string[] => [REGISTRY_ONLY, serviceEntry('api.example.com', web.port)];
 
 /** Two requests, so that those after them go by what was decided for them. */

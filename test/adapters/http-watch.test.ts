@@ -2,35 +2,27 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { closeAll, httpServer, install, lookupTo, mesh, REGISTRY_ONLY, send, serviceEntry } from './lab.ts';
-import type { Lab } from './lab.ts';
+import { closeAll, install, mesh, pooledClient, REGISTRY_ONLY, send, serviceEntry } from './lab.ts';
+import type { PooledClient } from './lab.ts';
 
-let web: Lab;
-let agent: http.Agent;
+let client: PooledClient;
+let agent: PooledClient['agent'];
+let call: PooledClient['call'];
 let goOn: () => void;
 beforeEach(async () => {
-  web = await httpServer((request, response) => {
+  client = await pooledClient((request, response) => {
     if (request.url !== '/slow') return void response.end(`ok ${request.url}`);
     response.write('slow');
     goOn = () => response.end(' end');
   });
-  agent = new http.Agent({ keepAlive: true });
+  ({ agent, call } = client);
 });
 afterEach(async () => {
   closeAll();
-  agent.destroy();
-  await web.close();
+  await client.close();
 });
 
-const call = (path: string, more: http.RequestOptions = {}): http.RequestOptions => ({
-  host: 'api.example.com',
-  port: web.port,
-  path,
-  agent,
-  lookup: lookupTo(),
-  ...more,
-});
-const policy = () => mesh(REGISTRY_ONLY, serviceEntry('api.example.com', web.port));
+const policy = () => mesh(REGISTRY_ONLY, serviceEntry('api.example.com', client.web.port));
 const isHooked = (): boolean =>
   Object.hasOwn(http.ClientRequest.prototype, 'emit') || Object.hasOwn(http.IncomingMessage.prototype, 'push');
 

@@ -1,12 +1,10 @@
 import dns from 'node:dns';
 import http2 from 'node:http2';
 import net from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Exchange } from '../../src/telemetry/exchange.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import {
   closeAll,
   destinationRule,
@@ -31,9 +29,7 @@ let closed: number;
 const sessions: http2.ClientHttp2Session[] = [];
 
 beforeAll(async () => {
-  authority = await createAuthority();
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
+  ({ authority, folder } = await authorityFolder());
   plain = http2.createServer();
   secure = http2.createSecureServer(await issueCertificate(authority, [HOST]));
   for (const server of [plain, secure]) {

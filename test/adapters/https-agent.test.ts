@@ -1,13 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EgressDeniedError } from '../../src/errors.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import {
   closeAll,
   destinationRule,
@@ -29,11 +28,9 @@ let mutual: Lab;
 let plain: Lab;
 
 beforeAll(async () => {
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const server = await issueCertificate(authority, ['api.example.com', '*.wild.example.com']);
   const client = await issueCertificate(authority, ['client.example.com']);
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
   writeFileSync(join(folder, 'cert.pem'), client.cert);
   writeFileSync(join(folder, 'key.pem'), client.key);
   const answer = (request: http.IncomingMessage, response: http.ServerResponse): void => {

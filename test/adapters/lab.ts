@@ -136,6 +136,29 @@ export function send(
   });
 }
 
+/** A server, and an agent that keeps its connections to it. */
+export interface PooledClient {
+  readonly web: Lab;
+  readonly agent: http.Agent;
+  /** Options of a request to it, as `api.example.com`. */
+  readonly call: (path: string, more?: http.RequestOptions) => http.RequestOptions;
+  close(): Promise<void>;
+}
+
+export async function pooledClient(answer?: Answer): Promise<PooledClient> {
+  const web = await httpServer(answer);
+  const agent = new http.Agent({ keepAlive: true });
+  return {
+    web,
+    agent,
+    call: (path, more) => ({ host: 'api.example.com', port: web.port, path, agent, lookup: lookupTo(), ...more }),
+    close: () => {
+      agent.destroy();
+      return web.close();
+    },
+  };
+}
+
 export function mesh(...documents: string[]): MeshConfig {
   return parseMeshConfig(documents.join('\n---\n'));
 }

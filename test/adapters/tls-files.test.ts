@@ -1,11 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import {
   closeAll,
   destinationRule,
@@ -27,11 +26,10 @@ let database: Lab;
 let folder: string;
 
 beforeAll(async () => {
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const identity = await issueCertificate(authority, [HOST]);
   secure = await httpServer(undefined, (listener) => https.createServer(identity, listener));
   database = await tcpServer();
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
 });
 afterAll(async () => {
   await secure.close();

@@ -1,12 +1,10 @@
 import https from 'node:https';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Exchange } from '../../src/telemetry/exchange.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import { connectProxy, type ConnectProxy } from './connect-proxy.ts';
 import {
   closeAll,
@@ -34,10 +32,8 @@ let proxy: ConnectProxy;
 let secureProxy: ConnectProxy;
 
 beforeAll(async () => {
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const identity = await issueCertificate(authority, [HOST]);
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
   database = await tcpServer();
   greeter = net.createServer((socket) => socket.on('error', () => undefined).write('hello'));
   await new Promise<void>((resolve) => greeter.listen(0, '127.0.0.1', resolve));

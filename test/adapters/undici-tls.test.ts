@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Dispatcher } from '../../src/adapters/undici-dispatcher.ts';
-import { createAuthority, issueCertificate } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate } from '../tls/certificates.ts';
 import type { KeyPair } from '../tls/certificates.ts';
 import { builtInAgent, builtInPool, entry, Lab, routes } from './undici-lab.ts';
 
@@ -21,10 +20,8 @@ let seen: {
 }[];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'undici-tls-'));
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const client = await issueCertificate(authority, ['client.example.com']);
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
   writeFileSync(join(folder, 'client.pem'), client.cert);
   writeFileSync(join(folder, 'client.key'), client.key);
 });

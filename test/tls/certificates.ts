@@ -1,4 +1,7 @@
 /** Certificates for loopback servers, made fresh in each run: no key is ever committed. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import selfsigned from 'selfsigned';
 
 export interface KeyPair {
@@ -43,4 +46,12 @@ export async function issueCertificate(authority: KeyPair, names: readonly strin
     ],
   });
   return { key: pair.private, cert: pair.cert };
+}
+
+/** An authority, and a new folder with its certificate in `ca.pem`, as a DestinationRule names it. */
+export async function authorityFolder(): Promise<{ readonly authority: KeyPair; readonly folder: string }> {
+  const authority = await createAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
+  writeFileSync(join(folder, 'ca.pem'), authority.cert);
+  return { authority, folder };
 }
