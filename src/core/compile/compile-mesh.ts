@@ -14,7 +14,10 @@ import { buildRouteTable, type RouteTable } from './route-table.ts';
 import { buildScope } from './sidecar-index.ts';
 import { DYNAMIC_DNS_ROUTES, virtualOutboundListener } from './virtual-outbound.ts';
 
-/** All that one asker's proxy would have been told. Parts are made when the first connection needs them. */
+/** So many services make a port's tables take long: a millisecond, or more. */
+const LARGE_PORT = 1_000;
+
+/** All that one asker's proxy would have been told. Small parts are made when the first connection needs them. */
 export class CompiledMesh {
   readonly mesh: MeshConfig;
   readonly workload: Workload;
@@ -33,7 +36,20 @@ export class CompiledMesh {
     this.scope = buildScope(mesh, workload);
     this.capture = buildCaptureIndex(mesh, workload);
     this.virtualOutbound = virtualOutboundListener(this.scope);
-    if (this.scope.type === 'sidecar') this.#listeners = buildListeners(this.scope);
+    if (this.scope.type === 'sidecar') {
+      this.#listeners = buildListeners(this.scope);
+      this.#prepareLargePorts(this.#listeners);
+    }
+  }
+
+  /** Where it takes long, what the first connection to a port needs is made with the rest: no request waits for it. */
+  #prepareLargePorts(listeners: ListenerIndex): void {
+    for (const [port, atPort] of listeners) {
+      if (atPort.size < LARGE_PORT) continue;
+      const shared = atPort.forAll(undefined);
+      shared?.prepare();
+      if (shared?.chains.some(({ http }) => http) === true) this.routeTable(`${port}`);
+    }
   }
 
   /** Of a sidecar. */

@@ -19,6 +19,13 @@ interface Port {
   readonly protocol: Protocol;
 }
 
+/** A chain that leads to a route table. */
+interface HttpChain {
+  readonly routeTable: string;
+  readonly sniffed: boolean;
+  readonly chain: FilterChain;
+}
+
 /** Builds the listeners that Istio would give the asker's proxy, from the oldest service to the youngest. */
 export function buildListeners(scope: Scope): ListenerIndex {
   const build = new ListenerBuild(scope);
@@ -32,8 +39,9 @@ class ListenerBuild {
   readonly #families: AddressFamilies;
   readonly #entries = new Map<string, ListenerEntry>();
   readonly #ports = new Map<number, PortListeners>();
-  /** By listener and table: all HTTP services of a listener share one chain. */
-  readonly #httpChains = new Map<string, FilterChain>();
+  readonly #wildcardNames = new Map<number, string>();
+  /** By listener: all HTTP services of a table there share one chain. */
+  readonly #httpChains = new Map<string, HttpChain[]>();
 
   constructor(scope: Scope) {
     this.#scope = scope;
@@ -104,21 +112,21 @@ class ListenerBuild {
     const bind = bound[0] ?? '';
     const wildcard = bind === wildcards[0];
     if (wildcard && (kind === 'http' || binds !== undefined) && this.#isHeldByProxy(port.port)) return;
-    const key = `${bind}|${port.port}`;
-    const entry = this.#entries.get(key);
+    const name = this.#listenerName(bind, port.port, wildcard);
+    const entry = this.#entries.get(name);
     if (entry?.locked === true) return;
     const listen: ServiceListen = {
       scope: this.#scope,
       service,
       listenerPort: port.port,
-      listener: `${bind}_${port.port}`,
+      listener: name,
       blocks: isBlock && binds === undefined ? own : [],
       ownAddress: !isBlock && !(wildcard && isUnspecified(own[0] ?? '')),
       virtualServices: kind === 'http' ? [] : virtualServices.get(service.hostname),
     };
     const request = this.#request(listen, port, bind, wildcard);
     this.#at(port.port).addService(service, request.chains);
-    if (entry === undefined) this.#entries.set(key, new ListenerEntry(bound, port.port, request));
+    if (entry === undefined) this.#entries.set(name, new ListenerEntry(bound, port.port, request));
     else entry.add(request);
   }
 
@@ -136,14 +144,22 @@ class ListenerBuild {
   }
 
   #httpChain(listener: string, routeTable: string, sniffed: boolean): FilterChain {
-    const key = `${listener}|${routeTable}|${sniffed}`;
-    let chain = this.#httpChains.get(key);
-    if (chain === undefined) {
-      const origin = { listener, http: true } as const;
-      chain = new FilterChain(sniffed ? SNIFFED_HTTP : {}, origin, () => ({ kind: 'http', routeTable }));
-      this.#httpChains.set(key, chain);
-    }
+    const held = this.#httpChains.get(listener);
+    const found = held?.find((each) => each.routeTable === routeTable && each.sniffed === sniffed);
+    if (found !== undefined) return found.chain;
+    const origin = { listener, http: true } as const;
+    const chain = new FilterChain(sniffed ? SNIFFED_HTTP : {}, origin, () => ({ kind: 'http', routeTable }));
+    if (held === undefined) this.#httpChains.set(listener, [{ routeTable, sniffed, chain }]);
+    else held.push({ routeTable, sniffed, chain });
     return chain;
+  }
+
+  /** Envoy's name. That for all addresses is asked for with every service, and is one string for all. */
+  #listenerName(bind: string, port: number, wildcard: boolean): string {
+    if (!wildcard) return `${bind}_${port}`;
+    let name = this.#wildcardNames.get(port);
+    if (name === undefined) this.#wildcardNames.set(port, (name = `${bind}_${port}`));
+    return name;
   }
 
   #isHeldByProxy(port: number): boolean {

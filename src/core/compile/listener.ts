@@ -50,14 +50,20 @@ export class Listener {
     tls: boolean,
     application: ApplicationProtocol | undefined,
   ): FilterChain | undefined {
-    this.#index ??= new FilterChainIndex(this.chains);
     const { tlsInspector } = this;
-    return this.#index.match(address, tlsInspector ? sni : '', tls && tlsInspector, application) ?? this.defaultChain;
+    return (
+      this.prepare().match(address, tlsInspector ? sni : '', tls && tlsInspector, application) ?? this.defaultChain
+    );
   }
 
   /** Whether some chain asks for a block of addresses. */
   get needsAddress(): boolean {
+    return this.prepare().needsAddress;
+  }
+
+  /** Indexes the chains, unless it was done before. */
+  prepare(): FilterChainIndex {
     this.#index ??= new FilterChainIndex(this.chains);
-    return this.#index.needsAddress;
+    return this.#index;
   }
 }

@@ -8,14 +8,17 @@ import { Listener } from './listener.ts';
 import { isUnspecified } from './service-address.ts';
 import { fallThroughChain } from './virtual-outbound.ts';
 
+const NO_CHAINS: readonly FilterChain[] = Object.freeze([]);
+
 /**
  * One service at one port, as if it were alone in the mesh: what a connection meets that was dialled by the service's
  * name. The blocks of the service's own addresses are met by definition; subnets that a VirtualService names are not.
  */
 export class NamedListener {
   readonly service: MeshService;
-  /** The only chain, as most services have it; undefined: look into the listener. */
+  /** The only chain, as most services have it; undefined: look at them all. */
   #single: FilterChain | undefined;
+  /** Empty for a single one. */
   #chains: readonly FilterChain[];
   #listener: Listener | undefined;
   /** Whoever dials the service by a name and shows that very name in TLS takes the only chain: no need to look further. */
@@ -24,14 +27,17 @@ export class NamedListener {
   /** `hasOtherNames`: aliases or short forms lead here, too. */
   constructor(service: MeshService, chains: readonly FilterChain[], hasOtherNames: boolean) {
     this.service = service;
-    this.#chains = chains;
     this.#single = onlyChain(chains);
+    this.#chains = this.#single === undefined ? chains : NO_CHAINS;
     this.#takesOwnName = this.#single !== undefined && !hasOtherNames && takesName(this.#single, service.hostname);
   }
 
   add(chains: readonly FilterChain[]): void {
-    this.#chains = [...this.#chains, ...chains];
-    this.#single = onlyChain(this.#chains);
+    if (chains.length === 0) return;
+    const held = this.#single === undefined ? this.#chains : [this.#single];
+    const all = [...held, ...chains];
+    this.#single = onlyChain(all);
+    this.#chains = this.#single === undefined ? all : NO_CHAINS;
     this.#takesOwnName &&= this.#single !== undefined;
   }
 
@@ -67,6 +73,8 @@ export class PortListeners {
   readonly #byAddress = new Map<string, Listener>();
   readonly #services = new Map<string, NamedListener>();
   readonly #byName = new HostnameIndex<NamedListener>();
+  /** Those that have aliases or short forms. */
+  readonly #manyNamed: NamedListener[] = [];
   #wildcard4: Listener | undefined;
   #wildcard6: Listener | undefined;
 
@@ -86,11 +94,12 @@ export class PortListeners {
     const named = new NamedListener(service, chains, hasOtherNames);
     this.#services.set(hostname, named);
     this.#byName.add(name, named);
+    if (hasOtherNames) this.#manyNamed.push(named);
   }
 
   /** Names that are a service's own stand before the aliases and short forms of others. */
   finish(): void {
-    for (const named of this.#services.values()) {
+    for (const named of this.#manyNamed) {
       const { hostname, aliases } = named.service;
       for (const alias of aliases) this.#byName.add(alias.toLowerCase(), named);
       for (const name of [hostname, ...aliases]) {
@@ -106,6 +115,11 @@ export class PortListeners {
       else if (bind === '::') this.#wildcard6 = listener;
       else if (!isUnspecified(bind)) this.#byAddress.set(bind, listener);
     }
+  }
+
+  /** How many services have the port. */
+  get size(): number {
+    return this.#services.size;
   }
 
   /** The listener of exactly that address. */

@@ -39,7 +39,7 @@ class EntryFacts {
   constructor(entry: ServiceEntry, context: EntryContext) {
     this.entry = entry;
     this.namespace = namespaceOf(entry);
-    this.ports = servicePorts(entry.spec.ports);
+    this.ports = context.ports.of(entry.spec.ports);
     this.resolution = RESOLUTIONS[entry.spec.resolution ?? 'NONE'];
     this.exportTo = context.exportTo(entry);
     this.createdAt = createdAt(entry);
@@ -57,6 +57,7 @@ export interface EntryContext {
   readonly mesh: MeshConfig;
   readonly workloads: WorkloadIndex;
   readonly endpoints: EndpointRegistry;
+  readonly ports: PortLists;
   /** Effective, for a ServiceEntry. */
   readonly exportTo: (entry: ServiceEntry) => ReadonlySet<string>;
 }
@@ -192,11 +193,31 @@ function isGiven(list: readonly string[] | undefined): boolean {
   return list !== undefined && list.length > 0;
 }
 
-function servicePorts(ports: readonly ServicePortSpec[] = []): readonly MeshServicePort[] {
-  return ports.map(({ name, number: port, protocol: text, targetPort }) => {
-    const protocol = parseProtocol(text);
-    return targetPort === undefined ? { name, port, protocol } : { name, port, protocol, targetPort };
-  });
+/** The ports of ServiceEntries. Entries that stand one after the other and have the same ports share them. */
+export class PortLists {
+  #last: readonly MeshServicePort[] = [];
+
+  of(written: readonly ServicePortSpec[] = []): readonly MeshServicePort[] {
+    const last = this.#last;
+    if (last.length !== written.length || !last.every((port, at) => isSamePort(port, written[at]))) {
+      this.#last = written.map(servicePort);
+    }
+    return this.#last;
+  }
+}
+
+function isSamePort(port: MeshServicePort, written: ServicePortSpec | undefined): boolean {
+  return (
+    port.port === written?.number &&
+    port.name === written.name &&
+    port.targetPort === written.targetPort &&
+    port.protocol === parseProtocol(written.protocol)
+  );
+}
+
+function servicePort({ name, number: port, protocol: text, targetPort }: ServicePortSpec): MeshServicePort {
+  const protocol = parseProtocol(text);
+  return targetPort === undefined ? { name, port, protocol } : { name, port, protocol, targetPort };
 }
 
 /** Blocks of one address become that address; what is neither address nor block is left out. */

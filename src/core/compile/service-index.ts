@@ -12,7 +12,7 @@ import {
   type EndpointSource,
 } from './registered-service.ts';
 import { originalOf, reshape } from './reshaped-service.ts';
-import { serviceEntryServices } from './service-entry-index.ts';
+import { PortLists, serviceEntryServices } from './service-entry-index.ts';
 import { WorkloadIndex } from './workload-index.ts';
 
 /** All services of a mesh, oldest first, and who sees them. Does not depend on who asks. */
@@ -109,7 +109,7 @@ export function buildServiceIndex(mesh: MeshConfig): ServiceIndex {
     const declared = effectiveExportTo(entry.spec.exportTo, mesh.defaultServiceExportTo);
     return narrowExport(declared, visibility(namespace), namespace);
   };
-  const context = { mesh, workloads, endpoints, exportTo };
+  const context = { mesh, workloads, endpoints, exportTo, ports: new PortLists() };
   for (const entry of mesh.serviceEntries) {
     for (const service of serviceEntryServices(entry, context)) services.push(service);
   }
