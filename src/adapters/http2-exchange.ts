@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { errorMonitor } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Exchange, Guard } from './seam.ts';
-import { describeSocket, type ObservedSocket } from './socket-exchange.ts';
+import { describeOnce, type ObservedSocket } from './socket-exchange.ts';
 import {
   isConnectError,
   isFailureNoted,
@@ -11,7 +11,7 @@ import {
   noteConnectFailure,
   noteUpstreamFailure,
 } from './upstream-failure.ts';
-import { readStreamHeaders, valueOf } from './http2-headers.ts';
+import { flatStreamHeaders, readStreamHeaders, valueOf } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
 import { answered, type TryOutcome } from '../upstream/retry.ts';
 import { hiddenField } from './hidden-field.ts';
@@ -35,19 +35,19 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange):
     const session = (stream.carrier ?? stream).session;
     const found = session === undefined ? undefined : hiddenField(session, 'socket');
     if (typeof found !== 'object' || found === null) return;
-    describeSocket(exchange, (socket = found));
+    describeOnce(exchange, (socket = found));
   };
   note();
   stream.prependOnceListener('response', (head: IncomingHttpHeaders & { ':status'?: number }) => {
     note();
     exchange.firstByteAt = performance.now();
-    exchange.responseHeaders = readStreamHeaders(head).flat();
+    exchange.responseHeaders = flatStreamHeaders(head);
     if (exchange.responseCode !== 0 || exchange.responseCodeDetails !== undefined) return;
     exchange.responseCode = Number(head[':status'] ?? 0);
     exchange.responseCodeDetails = 'via_upstream';
   });
   stream.prependOnceListener('trailers', (trailers: IncomingHttpHeaders) => {
-    exchange.responseTrailers = readStreamHeaders(trailers).flat();
+    exchange.responseTrailers = flatStreamHeaders(trailers);
   });
   stream.once('finish', () => (exchange.requestSentAt = performance.now()));
   count(stream, exchange);
@@ -67,6 +67,8 @@ function count(stream: Stream, exchange: Exchange): void {
     return push(chunk, encoding);
   };
   Object.defineProperty(stream, 'push', { value: counting, writable: true, configurable: true });
+  // Most requests end with their headers: nothing is written any more.
+  if (stream.writableEnded) return;
   for (const name of ['write', 'end'] as const) {
     const original = stream[name].bind(stream) as (...args: unknown[]) => unknown;
     let inside = false;
