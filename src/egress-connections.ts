@@ -196,7 +196,7 @@ export class EgressConnections {
 
   address(connection: Connection, address: string, ground: AddressGround, answers: readonly string[]): AddressVerdict {
     if (this.#mode === 'report') return { kind: 'proceed' };
-    if (ground === 'address' || ground === 'name') {
+    if (ground !== 'target') {
       const known = withAddress(connection, address);
       const decision = this.#policy.decideSocket(known);
       if (decision.action === 'deny' && !dependsOnRequest(decision)) {

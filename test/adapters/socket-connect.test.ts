@@ -217,6 +217,18 @@ describe('addresses', () => {
     expect(ok.data).toBe('pong PING');
   });
 
+  it.each(['127.0.0.1', '127.0.0.0/31'])(
+    'does not follow a name away from the addresses of its rule, %s',
+    async (block) => {
+      install(mesh(REGISTRY_ONLY, entry('db.example.com', `addresses: ['${block}']\nresolution: NONE`)));
+      const dial = (...answers: string[]): net.Socket =>
+        net.connect({ port: database.port, host: 'db.example.com', lookup: lookupTo(...answers) });
+      const { error } = await denied(() => dial('127.0.0.2'));
+      expect(error).toMatchObject({ code: 'ERR_EGRESS_DENIED', address: '127.0.0.2' });
+      expect((await tried(() => dial('127.0.0.1'))).data).toBe('pong PING');
+    },
+  );
+
   it('holds back what a name should not resolve to', async () => {
     install(mesh(REGISTRY_ONLY, entry('db.example.com')));
     for (const answers of [

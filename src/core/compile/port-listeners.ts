@@ -1,3 +1,4 @@
+import { cidrContains, parseCidr, unmapCidr, type Cidr } from '../match/cidr-index.ts';
 import { HostnameIndex } from '../match/hostname-index.ts';
 import type { Ip } from '../match/ip-address.ts';
 import { alternativeHosts } from './alternative-hosts.ts';
@@ -12,7 +13,8 @@ const NO_CHAINS: readonly FilterChain[] = Object.freeze([]);
 
 /**
  * One service at one port, as if it were alone in the mesh: what a connection meets that was dialled by the service's
- * name. The blocks of the service's own addresses are met by definition; subnets that a VirtualService names are not.
+ * name. The blocks of the service's own addresses are met as long as no address is known; subnets that a VirtualService names
+ * are not.
  */
 export class NamedListener {
   readonly service: MeshService;
@@ -21,6 +23,9 @@ export class NamedListener {
   /** Empty for a single one. */
   #chains: readonly FilterChain[];
   #listener: Listener | undefined;
+  /** An entry with several addresses is one service for each. */
+  #others: readonly MeshService[] | undefined;
+  #blocks: readonly Cidr[] | undefined;
   /** Whoever dials the service by a name and shows that very name in TLS takes the only chain: no need to look further. */
   #takesOwnName: boolean;
 
@@ -32,7 +37,9 @@ export class NamedListener {
     this.#takesOwnName = this.#single !== undefined && !hasOtherNames && takesName(this.#single, service.hostname);
   }
 
-  add(chains: readonly FilterChain[]): void {
+  add(service: MeshService, chains: readonly FilterChain[]): void {
+    this.#others = [...(this.#others ?? []), service];
+    this.#blocks = undefined;
     if (chains.length === 0) return;
     const held = this.#single === undefined ? this.#chains : [this.#single];
     const all = [...held, ...chains];
@@ -41,8 +48,24 @@ export class NamedListener {
     this.#takesOwnName &&= this.#single !== undefined;
   }
 
-  /** `host`: the name that was dialled. Undefined: no chain of this service is for such a connection. */
+  /**
+   * `host`: the name that was dialled. Undefined: no chain of this service is for such a connection. One that is led where
+   * it was dialled, and is not HTTP, has to be dialled to an address that the service names, where it names any.
+   */
   match(
+    host: string,
+    address: Ip | undefined,
+    sni: string,
+    tls: boolean,
+    application: ApplicationProtocol | undefined,
+  ): FilterChain | undefined {
+    const chain = this.#find(host, address, sni, tls, application);
+    if (address === undefined || chain === undefined || chain.http) return chain;
+    this.#blocks ??= namedBlocks([this.service, ...(this.#others ?? [])]);
+    return this.#blocks.length === 0 || this.#blocks.some((block) => cidrContains(block, address)) ? chain : undefined;
+  }
+
+  #find(
     host: string,
     address: Ip | undefined,
     sni: string,
@@ -57,6 +80,19 @@ export class NamedListener {
     }
     return this.#listener.match(address, sni, tls, application);
   }
+}
+
+/** What the services name as the addresses to which their clients connect. */
+function namedBlocks(services: readonly MeshService[]): readonly Cidr[] {
+  return services
+    .filter(({ resolution }) => resolution === 'PASSTHROUGH')
+    .flatMap(({ defaultAddress, addresses }) => [defaultAddress, ...addresses])
+    .filter((address) => !isUnspecified(address))
+    .map((address) => {
+      const block = parseCidr(address);
+      return block && unmapCidr(block);
+    })
+    .filter((block) => block !== undefined);
 }
 
 function onlyChain(chains: readonly FilterChain[]): FilterChain | undefined {
@@ -86,7 +122,7 @@ export class PortListeners {
     const { hostname } = service;
     const held = this.#services.get(hostname);
     if (held !== undefined) {
-      held.add(chains);
+      held.add(service, chains);
       return;
     }
     const name = hostname.toLowerCase();

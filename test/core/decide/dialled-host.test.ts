@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../src/core/index.ts';
+import type { Connection } from '../../../src/core/model/connection.ts';
+import type { MeshConfig } from '../../../src/core/model/mesh-config.ts';
 import { denied, get, passed, policy, serviceEntry, tls } from './policy.ts';
 
 const PORTS = [
@@ -51,6 +53,35 @@ describe('a Host header that differs from the dialled host', () => {
       'outbound|80||a.example.com',
     );
     expect(passed({ ...get('a.example.com'), authority: 'other.example' }, open).cluster).toBe('PassthroughCluster');
+  });
+});
+
+describe('the address of a dialled host', () => {
+  const at = (more: string, protocol = 'TCP'): MeshConfig =>
+    policy(serviceEntry('db.example.com', [{ number: 5432, protocol }], more));
+  const dial = (address?: string): Connection => ({ host: 'db.example.com', port: 5432, ...(address && { address }) });
+
+  it('has to be one that the entry names, where connections are led where they were dialled', () => {
+    const several = at("addresses: ['192.0.2.5', '198.51.100.0/24']\nresolution: NONE");
+    for (const address of [undefined, '192.0.2.5', '198.51.100.77'])
+      expect(passed(dial(address), several).action).toBe('allow');
+    expect(denied(dial('203.0.113.9'), several).reason).toBe('no_service_entry');
+    expect(
+      denied(
+        { ...dial('203.0.113.9'), transport: 'tls', sni: 'db.example.com' },
+        at("addresses: ['192.0.2.5']\nresolution: NONE", 'TLS'),
+      ).action,
+    ).toBe('deny');
+  });
+
+  it('is any where the entry names none, or leads elsewhere, or the Host decides', () => {
+    for (const more of ['resolution: NONE', "addresses: ['192.0.2.5']\nresolution: DNS"])
+      expect(passed(dial('203.0.113.9'), at(more)).action).not.toBe('deny');
+    const http = at("addresses: ['192.0.2.5']\nresolution: NONE", 'HTTP');
+    const request = { method: 'GET', path: '/', headers: {} };
+    expect(
+      passed({ ...dial('203.0.113.9'), protocol: 'http1', authority: 'db.example.com:5432', request }, http).action,
+    ).toBe('allow');
   });
 });
 
