@@ -1,6 +1,6 @@
 /**
- * The cases of undici-connections.mjs, with one copy of undici: `node run-connections.mjs <6|7|8|node> [words]`. Prints a line of
- * JSON for each.
+ * The cases of undici-connections.mjs, with one copy of undici: `node run-connections.mjs <6|7|8|node|node+8> [words]`. Prints a
+ * line of JSON for each.
  */
 import dns from 'node:dns';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createEgress, parseMeshConfig } from '../../dist/index.js';
 
 const [which, ...words] = process.argv.slice(2);
-const lib = which === 'node' ? undefined : await import(`undici${which}`);
+// Once Node has its own copy at work, its global dispatcher carries out what a package that comes later is asked for.
+const isBuiltInFirst = which.startsWith('node');
+if (isBuiltInFirst) void globalThis.Response;
+const version = which.replace(/^node\+?/, '');
+const lib = version === '' ? undefined : await import(`undici${version}`);
 const { ca, server: identity, first, second } = JSON.parse(readFileSync(process.env.CERTIFICATES, 'utf8'));
 const HOST = 'api.mesh.test';
 const folder = mkdtempSync(join(tmpdir(), 'sidecarless-connections-'));
@@ -118,8 +122,9 @@ const WAYS = {
     return byOrigin('Pool', { ...options, connect: (given, callback) => connect(given, callback) });
   },
 };
-const ways = Object.entries(WAYS).filter(([way]) => lib !== undefined || way === 'fetch');
-const pooling = ['Agent', 'Pool', 'Client'].map((way) => [way, WAYS[way]]);
+const GLOBAL = lib === undefined ? ['fetch'] : ['request', 'fetch'];
+const ways = Object.entries(WAYS).filter(([way]) => !isBuiltInFirst || GLOBAL.includes(way));
+const pooling = isBuiltInFirst ? [] : ['Agent', 'Pool', 'Client'].map((way) => [way, WAYS[way]]);
 
 function withDispatcher(dispatcher) {
   after.push(() => dispatcher.destroy().catch(() => undefined));
@@ -232,7 +237,7 @@ for (const [way, open] of ways) {
   });
 }
 
-for (const [way, open] of lib === undefined ? [] : pooling) {
+for (const [way, open] of pooling) {
   test(`${way}: its TLS options are kept where the policy leads elsewhere, and where not`, async () => {
     const server = await serveSecure();
     const own = { ca, ...first };
@@ -336,7 +341,7 @@ for (const [way, open] of lib === undefined ? [] : pooling) {
   });
 }
 
-if (lib !== undefined)
+if (!isBuiltInFirst)
   test('Client: an option that undici refuses is refused by it, governed or not', () => {
     const make = () => {
       try {

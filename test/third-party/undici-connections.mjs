@@ -1,7 +1,7 @@
 /**
  * How connections of undici come about, by each version of it on each version of Node: retries and connect timeouts, TLS options,
  * connectors and unix sockets of its pools, certificates that are rotated, bodies that are streams. Beside the packages, the
- * copy inside Node (`node`).
+ * copy inside Node (`node`), and its dispatcher below undici 8 (`node+8`).
  *
  *   npx tsx test/third-party/undici-connections.mjs                          all of it
  *   npx tsx test/third-party/undici-connections.mjs --node 24 --undici 8 TLS some of it
@@ -21,7 +21,7 @@ const option = (name, all) => {
   return at < 0 ? all : args.splice(at, 2)[1].split(',');
 };
 const nodes = option('--node', ['20', '22', '24', '26']);
-const copies = option('--undici', ['6', '7', '8', 'node']);
+const copies = option('--undici', ['6', '7', '8', 'node', 'node+8']);
 
 const folder = mkdtempSync(join(tmpdir(), 'sidecarless-certificates-'));
 const authority = await createAuthority();
@@ -36,7 +36,7 @@ let failed = 0;
 for (const node of nodes)
   for (const copy of copies) {
     // undici 8 needs Node 22.19.
-    if (copy === '8' && node === '20') continue;
+    if (copy.endsWith('8') && node === '20') continue;
     await run(node, copy);
   }
 rmSync(folder, { recursive: true });
