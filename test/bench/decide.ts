@@ -1,14 +1,14 @@
 /**
  * How long one decision takes, by the number of entries in the policy, next to a Map lookup and a linear scan.
  *
- *     npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N]
+ *     npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N] [--strangers N]
  *
  * `--connections` (a power of two): how many different connections are asked in turn. With thousands the processor's
  * caches are measured as well, for the Map as for `decide`.
  *
- * `anew`: questions that nothing is remembered of, to 16,384 different destinations in turn, so that what the policy says
- * of them has left the processor's caches when they are asked again. They offer an ALPN protocol, which no answer is
- * remembered for.
+ * `anew`: questions that nothing is remembered of, to `--strangers` (16,384) different destinations in turn, so that what
+ * the policy says of them has left the processor's caches when they are asked again. They offer an ALPN protocol, which no
+ * answer is remembered for.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -20,18 +20,19 @@ import { time, type Timing } from './stopwatch.ts';
 const KINDS: readonly EntryKind[] = ['host', 'wildcard', 'cidr', 'mixed'];
 const SIZES = [10, 100, 1_000, 10_000, 100_000];
 
-/** Different destinations, for questions that are answered anew. */
-const STRANGERS = 16_384;
-
 const options = readOptions(
-  'npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N]',
+  'npm run bench -- [--max N] [--kind host|wildcard|cidr|mixed] [--samples N] [--connections N] [--strangers N]',
   {
     max: { type: 'string', default: '100000' },
     kind: { type: 'string', multiple: true },
     samples: { type: 'string', default: '200000' },
     connections: { type: 'string', default: '256' },
+    strangers: { type: 'string', default: '16384' },
   },
 );
+
+/** Different destinations, for questions that are answered anew. */
+const STRANGERS = Number(options.strangers);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -78,7 +79,7 @@ function measure(kind: EntryKind, size: number): void {
   const decided = time(samples, (index) => decide(connections[index & mask]!, meshConfig));
   const memory = heapMiB() - before;
   const { connections: strangers } = buildWorkbench(kind, size, STRANGERS, { alpn: ['http/1.1'] });
-  const anew = time(Math.min(samples, STRANGERS * 4), (index) => decide(strangers[index % STRANGERS]!, meshConfig));
+  const anew = time(Math.min(samples, 65_536), (index) => decide(strangers[index % STRANGERS]!, meshConfig));
   const mapped = timeMap(bench, samples);
   const scanned = timeScan(bench, Math.min(samples, Math.ceil(20_000_000 / size)));
   console.log(
