@@ -1,4 +1,4 @@
-import { INSTALLED, PROTOCOLS } from './servers/protocols.mjs';
+import { INSTALLED, PROTOCOLS } from './protocols.mjs';
 
 /**
  * The mesh config that the clients run under: YAML, with the ports of the day. Where `changed`, `/later` is not routed

@@ -1,7 +1,7 @@
 /** One client on one version of Node: run in a process of its own, and judged also by what servers and log saw. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { PROTOCOLS } from './servers/protocols.mjs';
+import { PROTOCOLS } from './protocols.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const root = join(here, '../..');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { serviceEntry } from './policy.mjs';
 import { check, denied, eventually, noLeak, scenario } from './scenarios.mjs';
-import { PROTOCOLS } from './servers/protocols.mjs';
+import { PROTOCOLS } from './protocols.mjs';
 
 const ports = JSON.parse(process.env.MATRIX_PORTS);
 

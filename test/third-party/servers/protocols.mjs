@@ -11,30 +11,6 @@ import { redis } from './redis.mjs';
 import { smtp } from './smtp.mjs';
 import { ssh } from './ssh.mjs';
 
-/** As what the mesh config declares each: those of TLS speak it from the first byte. */
-export const PROTOCOLS = {
-  redis: 'TCP',
-  rediss: 'TLS',
-  postgres: 'TCP',
-  mysql: 'TCP',
-  smtp: 'TCP',
-  smtps: 'TLS',
-  mqtt: 'TCP',
-  mqtts: 'TLS',
-  mongodb: 'TCP',
-  mongodbs: 'TLS',
-  kafka: 'TCP',
-  kafkas: 'TLS',
-  amqp: 'TCP',
-  amqps: 'TLS',
-  ldap: 'TCP',
-  ldaps: 'TLS',
-  ssh: 'TCP',
-};
-
-/** Those that only run where they are installed. */
-export const INSTALLED = { nginx: 'HTTP', nginxs: 'HTTPS', squid: 'TCP' };
-
 export function protocolServers(certificate, kafkaName) {
   return {
     redis: plain(redis()),
