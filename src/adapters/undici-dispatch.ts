@@ -58,8 +58,8 @@ export class UndiciDispatches {
   /** undici begins a connection, for the request on the stack unless it is one to a proxy. */
   connecting(host: string, port: number): void {
     const { current } = this;
-    const origin = parseOrigin(this.#currentOrigin);
     if (typeof current !== 'object' || !('onConnecting' in current)) return;
+    const origin = parseOrigin(this.#currentOrigin);
     if (origin?.host === host && origin.port === port) current.onConnecting?.(host, port);
   }
 

@@ -48,9 +48,10 @@ export abstract class PassingDispatch implements DispatchToken, Followed {
 
   /** The options with which it is dispatched. */
   mark(options: DispatchOptions): DispatchOptions {
-    // Put on afterwards: in the literal, on Node 20, it would give each of these objects a hidden class of its own.
-    const marked: DispatchOptions = { ...options };
-    (marked as Record<PropertyKey, unknown>)[TOKEN] = this;
+    // NODE: put on behind what is spread, on 20 it would give each of these objects a hidden class of its own.
+    const marked: DispatchOptions & { [TOKEN]?: unknown } = { [TOKEN]: this, ...options };
+    // Options that were dispatched before may have a mark already.
+    marked[TOKEN] = this;
     return marked;
   }
 
