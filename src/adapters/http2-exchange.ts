@@ -11,8 +11,9 @@ import {
   noteConnectFailure,
   noteUpstreamFailure,
 } from './upstream-failure.ts';
-import { flatStreamHeaders, readStreamHeaders, valueOf } from './http2-headers.ts';
+import { readStreamHeaders, valueOf } from './http2-headers.ts';
 import { NGHTTP2_CANCEL } from './http2-stream.ts';
+import { flatHeaders } from '../upstream/header-operations.ts';
 import { answered, type TryOutcome } from '../upstream/retry.ts';
 import { hiddenField } from './hidden-field.ts';
 
@@ -41,13 +42,13 @@ export function observeStream(guard: Guard, stream: Stream, exchange: Exchange):
   stream.prependOnceListener('response', (head: IncomingHttpHeaders & { ':status'?: number }) => {
     note();
     exchange.firstByteAt = performance.now();
-    exchange.responseHeaders = flatStreamHeaders(head);
+    exchange.responseHeaders = flatHeaders(head);
     if (exchange.responseCode !== 0 || exchange.responseCodeDetails !== undefined) return;
     exchange.responseCode = Number(head[':status'] ?? 0);
     exchange.responseCodeDetails = 'via_upstream';
   });
   stream.prependOnceListener('trailers', (trailers: IncomingHttpHeaders) => {
-    exchange.responseTrailers = flatStreamHeaders(trailers);
+    exchange.responseTrailers = flatHeaders(trailers);
   });
   stream.once('finish', () => (exchange.requestSentAt = performance.now()));
   count(stream, exchange);

@@ -21,18 +21,6 @@ export function readStreamHeaders(headers: RequestHeaders): HeaderList {
   return list;
 }
 
-/** Names and values in a row, as on the wire. */
-export function flatStreamHeaders(headers: IncomingHttpHeaders): readonly string[] {
-  const flat: string[] = [];
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (typeof value === 'string') flat.push(name, value);
-    else if (Array.isArray(value)) for (const one of value) flat.push(name, one);
-    else if (value !== undefined) flat.push(name, String(value));
-  }
-  return flat;
-}
-
 /** As an object for `session.request`. What was marked sensitive stays so. */
 export function toStreamHeaders(list: HeaderList, original: RequestHeaders): OutgoingHttpHeaders {
   const headers = Object.create(null) as Record<PropertyKey, unknown>;

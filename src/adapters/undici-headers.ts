@@ -1,4 +1,4 @@
-import type { HeaderList } from '../upstream/header-operations.ts';
+import { flatHeaders, type HeaderList } from '../upstream/header-operations.ts';
 
 type HeaderValue = string | readonly string[] | undefined;
 
@@ -76,15 +76,8 @@ export function readResponseHead({ raw, parsed }: ResponseHead): HeaderList {
 
 /** Names and values in turn, for a log. */
 export function flatResponseHead({ raw, parsed }: ResponseHead): string[] {
-  const flat: string[] = [];
-  if (parsed !== null)
-    for (const name of Object.keys(parsed)) {
-      const value = parsed[name];
-      if (typeof value === 'string') flat.push(name, value);
-      else if (value !== undefined) for (const one of value) flat.push(name, one);
-    }
-  else if (Array.isArray(raw)) for (const part of raw) flat.push(text(part));
-  return flat;
+  if (parsed !== null) return flatHeaders(parsed);
+  return Array.isArray(raw) ? raw.map(text) : [];
 }
 
 /** Both forms of a list, so that either API can hand it on. */

@@ -30,3 +30,17 @@ export function fromRawHeaders(raw: readonly string[]): HeaderList {
   for (let at = 0; at + 1 < raw.length; at += 2) list.push([raw[at] ?? '', raw[at + 1] ?? '']);
   return list;
 }
+
+/** An object of headers as Node gives raw ones: `[name, value, name, value]`. */
+export function flatHeaders(
+  headers: Readonly<Record<string, string | number | readonly string[] | undefined>>,
+): string[] {
+  const flat: string[] = [];
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (typeof value === 'string') flat.push(name, value);
+    else if (typeof value === 'object') for (const one of value) flat.push(name, one);
+    else if (value !== undefined) flat.push(name, String(value));
+  }
+  return flat;
+}
