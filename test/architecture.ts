@@ -94,6 +94,7 @@ const SHARED_ADAPTER_FILES = [
   'hidden-field',
   'http2-caller',
   'socket-failure',
+  'socket-handle',
   'socket-lookup',
   'socket-records',
   'socket-below',

@@ -1,25 +1,23 @@
-import * as net from 'node:net';
-import { hiddenField } from './hidden-field.ts';
 import type { PatchRegistry } from './patch-registry.ts';
 import type { Guard } from './seam.ts';
-import { neverAnswer } from './socket-failure.ts';
+import { handlePrototypeOf, ownerOf, UV_EACCES } from './socket-handle.ts';
 import { recordsOf } from './socket-records.ts';
 
 type HandleConnect = (this: object, request: unknown, path: unknown, ...more: unknown[]) => number;
 
-/** libuv's EACCES: Node makes its ordinary connect error of it. */
-const UV_EACCES = -13;
+/** A folder: nobody can listen there. */
+const NOWHERE = { path: '/' };
 
 /**
  * The last instruction before a unix socket or named pipe is opened: it opens only what the socket above it had admitted; a
  * handle without a socket that we know (`process.binding`) is decided here, by its path.
  */
 export function installPipeHandle(guard: Guard, patches: PatchRegistry): void {
-  const prototype = handlePrototype();
+  const prototype = handlePrototypeOf(NOWHERE);
   if (!prototype) return;
   patches.wrap<HandleConnect>(prototype, 'connect', (original) => {
     return function (this: object, request, path, ...more): number {
-      if (guard.active && !admits(guard, hiddenField(this, 'owner_symbol'), path)) return UV_EACCES;
+      if (guard.active && !admits(guard, ownerOf(this), path)) return UV_EACCES;
       return original.call(this, request, path, ...more);
     };
   });
@@ -38,21 +36,5 @@ function admits(guard: Guard, socket: unknown, path: unknown): boolean {
     return verdict.kind === 'proceed';
   } catch (error) {
     return !guard.seamFailed('handle', error);
-  }
-}
-
-/** The prototype of the handles of pipes, reached through a socket to a folder, where nobody can listen. */
-function handlePrototype(): object | undefined {
-  const probe = new net.Socket();
-  probe.on('error', neverAnswer);
-  try {
-    probe.connect({ path: '/' });
-    const handle = (probe as unknown as { _handle: object | null })._handle;
-    return handle ? (Object.getPrototypeOf(handle) as object) : undefined;
-  } catch {
-    // Node's permission model may forbid it, and with it all other ways to such a handle.
-    return undefined;
-  } finally {
-    probe.destroy();
   }
 }

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { REINITIALIZE, setOwner } from './tcp-owner.ts';
+import { REINITIALIZE, setOwner } from './socket-handle.ts';
 import { streamHandle } from './tcp-stream-handle.ts';
 
 /** What stands below a socket: Node's TCP, Pipe or TLSWrap, or a stream that stands in for one. */

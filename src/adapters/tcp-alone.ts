@@ -6,7 +6,7 @@ import { guardLookup } from './socket-lookup.ts';
 import { recordsOf, type ConnectAttempt } from './socket-records.ts';
 import { canAdopt } from './tcp-adopt.ts';
 import { watchAttempt, type ConnectRequest } from './tcp-attempt.ts';
-import { ownerOf, REINITIALIZE } from './tcp-owner.ts';
+import { ownerOf, REINITIALIZE } from './socket-handle.ts';
 
 type Options = Readonly<Record<PropertyKey, unknown>>;
 type HandleConnect = (this: object, request: unknown, address: unknown, port?: unknown) => number;

@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
 import { systemError } from './socket-failure.ts';
 import type { Handle } from './tcp-adopt.ts';
-import { ownerOf } from './tcp-owner.ts';
+import { ownerOf } from './socket-handle.ts';
 
 /** NODE: `JSStream`, the handle that Node itself puts below TLS over a stream; the same from 20 to 26, not exported. */
 interface StreamHandle extends Handle {

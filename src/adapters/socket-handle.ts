@@ -1,6 +1,10 @@
 import * as net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { PatchRegistry } from './patch-registry.ts';
+import { neverAnswer } from './socket-failure.ts';
+
+/** libuv's EACCES: Node makes its ordinary connect error of it. */
+export const UV_EACCES = -13;
 
 /** NODE: on the prototypes of both kinds of sockets from 20 to 26, for happy eyeballs; not documented. */
 export const REINITIALIZE = Object.getOwnPropertySymbols(net.Socket.prototype).find(
@@ -32,4 +36,23 @@ export function nameOwners(patches: PatchRegistry): void {
       original.call(this, handle);
     };
   });
+}
+
+/**
+ * The prototype of the handles below sockets that are told to connect so, reached through one that leads nowhere: it is
+ * destroyed before the next tick. Undefined: Node's permission model forbids such sockets, and with them all ways to such a handle.
+ */
+export function handlePrototypeOf(options: net.SocketConnectOpts): object | undefined {
+  const probe = new net.Socket();
+  probe.on('error', neverAnswer);
+  try {
+    probe.connect(options);
+    const handle = (probe as unknown as { _handle: object | null })._handle;
+    if (handle) ownerOf(handle);
+    return handle ? (Object.getPrototypeOf(handle) as object) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    probe.destroy();
+  }
 }
