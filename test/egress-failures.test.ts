@@ -10,12 +10,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Egress } from '../src/egress.ts';
 import {
   closeAll,
+  closedPort,
   install,
   lookupTo,
   mesh,
   REGISTRY_ONLY,
   serviceEntry,
-  tcpServer,
   virtualService,
 } from './adapters/lab.ts';
 
@@ -61,10 +61,8 @@ beforeAll(async () => {
   const streams = http2.createServer(answer).listen(0, '127.0.0.1');
   streams.on('sessionError', () => undefined);
   await Promise.all([once(web, 'listening'), once(streams, 'listening')]);
-  const dead = await tcpServer();
-  await dead.close();
   servers = { web, streams };
-  ports = { web: portOf(web), streams: portOf(streams), dead: dead.port };
+  ports = { web: portOf(web), streams: portOf(streams), dead: await closedPort() };
 });
 beforeEach(() => {
   lines = [];

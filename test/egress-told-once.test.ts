@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Egress } from '../src/egress.ts';
 import {
   closeAll,
+  closedPort,
   httpServer,
   install,
   mesh,
@@ -148,10 +149,9 @@ it('counts a connection as opened and as closed under the same labels', async ()
 });
 
 it('counts a connection that did not come about as opened and closed', async () => {
-  const gone = await tcpServer();
-  await gone.close();
-  egress.update(mesh(REGISTRY_ONLY, serviceEntry('localhost', gone.port, 'TCP')));
-  await failed(dial(gone.port));
+  const port = await closedPort();
+  egress.update(mesh(REGISTRY_ONLY, serviceEntry('localhost', port, 'TCP')));
+  await failed(dial(port));
   const closed = egress.metrics!.values('istio_tcp_connections_closed_total');
   expect(closed).toMatchObject([{ value: 1, labels: { response_flags: expect.stringContaining('UF') as string } }]);
   expect(egress.metrics!.values('istio_tcp_connections_opened_total')).toEqual(closed);

@@ -8,6 +8,7 @@ import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certific
 import { blackHole } from './black-hole.ts';
 import {
   closeAll,
+  closedPort,
   destinationRule,
   httpServer,
   install,
@@ -16,8 +17,8 @@ import {
   REGISTRY_ONLY,
   send,
   serviceEntry,
-  tcpServer,
   virtualService,
+  withEndpoints,
   type Lab,
 } from './lab.ts';
 
@@ -34,9 +35,7 @@ beforeAll(async () => {
   const identity = await issueCertificate(authority, [HOST]);
   web = await httpServer((request, response, body) => response.end(`${request.method} ${request.url} ${body}`));
   secure = await httpServer(undefined, (listener) => https.createServer(identity, listener));
-  const gone = await tcpServer();
-  closed = gone.port;
-  await gone.close();
+  closed = await closedPort();
 });
 afterAll(async () => {
   await web.close();
@@ -58,14 +57,7 @@ function governed(...documents: string[]): Exchange[] {
   return ended;
 }
 
-/** A service with several endpoints on loopback, tried in this order. */
-const endpoints = (protocol: string, ...ports: number[]): string =>
-  serviceEntry(
-    HOST,
-    80,
-    protocol,
-    `resolution: STATIC\nendpoints:\n${ports.map((port) => `- {address: 127.0.0.1, ports: {p80: ${port}}}`).join('\n')}`,
-  );
+const endpoints = (protocol: string, ...ports: number[]): string => withEndpoints(HOST, protocol, ...ports);
 
 describe("Istio's default retries, when no connection comes about", () => {
   it('take the next endpoint, and the client sees one connection', async () => {

@@ -1,16 +1,15 @@
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createEgress, type Egress } from '../../src/egress.ts';
 import { findEgressError } from '../../src/errors.ts';
 import type { Exchange } from '../../src/telemetry/exchange.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../tls/certificates.ts';
+import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import { blackHole, type BlackHole } from './black-hole.ts';
 import {
+  closedPort,
   destinationRule,
   httpServer,
   lookupTo,
@@ -18,8 +17,8 @@ import {
   REGISTRY_ONLY,
   send,
   serviceEntry,
-  tcpServer,
   virtualService,
+  withEndpoints,
   type Lab,
 } from './lab.ts';
 
@@ -36,16 +35,12 @@ const egresses: Egress[] = [];
 const ended: Exchange[] = [];
 
 beforeAll(async () => {
-  authority = await createAuthority();
+  ({ authority, folder } = await authorityFolder());
   const identity = await issueCertificate(authority, [HOST]);
-  folder = mkdtempSync(join(tmpdir(), 'sidecarless-'));
-  writeFileSync(join(folder, 'ca.pem'), authority.cert);
   web = await httpServer((request, response, body) => response.end(`${request.method} ${request.url} ${body}`));
   secure = await httpServer(undefined, (listener) => https.createServer(identity, listener));
   hole = await blackHole();
-  const gone = await tcpServer();
-  closed = gone.port;
-  await gone.close();
+  closed = await closedPort();
 });
 afterAll(async () => {
   await Promise.all([web.close(), secure.close(), hole.close()]);
@@ -72,13 +67,7 @@ function wrapped<A extends http.Agent>(agent: A, ...documents: string[]): { agen
 }
 
 const keepAlive = (): http.Agent => new http.Agent({ keepAlive: true });
-const endpoints = (protocol: string, ...ports: number[]): string =>
-  serviceEntry(
-    HOST,
-    80,
-    protocol,
-    `resolution: STATIC\nendpoints:\n${ports.map((port) => `- {address: 127.0.0.1, ports: {p80: ${port}}}`).join('\n')}`,
-  );
+const endpoints = (protocol: string, ...ports: number[]): string => withEndpoints(HOST, protocol, ...ports);
 const QUICK = destinationRule(HOST, 'connectionPool: {tcp: {connectTimeout: 0.1s}}');
 const RETRIED = virtualService(
   HOST,

@@ -7,14 +7,15 @@ import type { Exchange } from '../../src/telemetry/exchange.ts';
 import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certificates.ts';
 import {
   closeAll,
+  closedPort,
   destinationRule,
   install,
   lookupTo,
   mesh,
   REGISTRY_ONLY,
   serviceEntry,
-  tcpServer,
   virtualService,
+  withEndpoints,
 } from './lab.ts';
 
 const HOST = 'api.example.com';
@@ -40,9 +41,7 @@ beforeAll(async () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   }
-  const gone = await tcpServer();
-  closed = gone.port;
-  await gone.close();
+  closed = await closedPort();
 });
 afterEach(() => {
   for (const session of sessions.splice(0)) session.destroy();
@@ -65,13 +64,7 @@ function governed(...documents: string[]): Exchange[] {
   return ended;
 }
 
-const endpoints = (protocol: string, ...ports: number[]): string =>
-  serviceEntry(
-    HOST,
-    80,
-    protocol,
-    `resolution: STATIC\nendpoints:\n${ports.map((port) => `- {address: 127.0.0.1, ports: {p80: ${port}}}`).join('\n')}`,
-  );
+const endpoints = (protocol: string, ...ports: number[]): string => withEndpoints(HOST, protocol, ...ports);
 
 interface Answer {
   readonly body: string;

@@ -57,6 +57,13 @@ export function tcpServer(): Promise<Lab> {
   return listening(server, []);
 }
 
+/** A port of loopback at which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = await tcpServer();
+  await server.close();
+  return server.port;
+}
+
 async function listening(server: net.Server | http.Server | https.Server, seen: Seen[]): Promise<Lab> {
   const open = new Set<net.Socket>();
   const lab: Lab = {
@@ -176,6 +183,12 @@ spec:
   hosts: ['${host}']
   ports: [{number: ${port}, name: p${port}, protocol: ${protocol}}]
   ${more.replaceAll('\n', '\n  ')}`;
+}
+
+/** One at port 80 with several endpoints on loopback, tried in this order. */
+export function withEndpoints(host: string, protocol: string, ...ports: number[]): string {
+  const endpoints = ports.map((port) => `- {address: 127.0.0.1, ports: {p80: ${port}}}`);
+  return serviceEntry(host, 80, protocol, `resolution: STATIC\nendpoints:\n${endpoints.join('\n')}`);
 }
 
 /** A VirtualService for `host` whose spec continues with `rest`. */

@@ -8,6 +8,7 @@ import { authorityFolder, issueCertificate, type KeyPair } from '../tls/certific
 import { connectProxy, type ConnectProxy } from './connect-proxy.ts';
 import {
   closeAll,
+  closedPort,
   destinationRule,
   httpServer,
   install,
@@ -226,12 +227,11 @@ describe('a tunnel of a DestinationRule', () => {
   });
 
   it('fails as the proxy does that cannot be reached', async () => {
-    const gone = await tcpServer();
-    await gone.close();
-    tunnelled('TCP', { ...proxy, port: gone.port }, database.port);
+    const port = await closedPort();
+    tunnelled('TCP', { ...proxy, port }, database.port);
     const { error, events } = await talk(net.connect({ host: HOST, port: 5432 }));
     expect(events).toEqual(['error', ['close', true]]);
-    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: gone.port });
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port });
   });
 
   it('does not wait for ever for a proxy that is silent', async () => {
